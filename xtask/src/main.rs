@@ -1,0 +1,2 @@
+//! One door for every task.
+fn main() {}
