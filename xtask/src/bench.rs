@@ -1,0 +1,19 @@
+//! `cargo xtask bench`: the benchmarks of the root package. Those that need Python find it in the environment.
+
+use crate::failure::Failure;
+use crate::{command, python, setup};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// For `cargo bench`, as `--bench NAME`, or after another `--` for the benchmarks themselves
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let python = setup::prepare("bench")?;
+    command::heading("cargo bench");
+    let mut bench = command::cargo();
+    bench.args(["bench", "--package", "tensorbridge"]).args(&options.arguments);
+    command::check(bench.env(python::VARIABLE, &python.program))
+}
