@@ -1,1 +1,11 @@
-//! The runtime of tensorbridge.
+//! The runtime of tensorbridge: what a record is ([`schema`]), how a program touches one ([`view`]), and everything
+//! that can go wrong ([`Error`]). Use it through the `tensorbridge` package.
+
+mod error;
+pub mod schema;
+pub mod view;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use error::{Error, ErrorRow, Full, Holder, RemoteError, SchemaMismatch};

@@ -1,0 +1,89 @@
+//! Which Rust types can be the elements, and which the storage, of a field.
+
+use half::{bf16, f16};
+use num_complex::Complex;
+
+use super::{DType, Extent, Shape};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that is one element of a field: plain bits, any pattern of which is a value.
+pub trait Element: bytemuck::Pod + sealed::Sealed + Send + Sync {
+    /// The dtype that this type stands for when none is stated.
+    const DTYPE: DType;
+}
+
+/// A Rust type that can be the storage of a field: an element, or an array of storages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot live in shared memory",
+    label = "not an element type and not an array of one",
+    note = "a field is a number (`u8`..`u64`, `i8`..`i64`, `f32`, `f64`, `half::f16`, `half::bf16`, \
+            `Complex<f32>`, `Complex<f64>`) or an array of them, of any nesting"
+)]
+pub trait Storage {
+    /// The type at the bottom of the arrays.
+    type Element: Element;
+    /// The shape that the nesting of the arrays spells; rank 0 for a bare element.
+    const SHAPE: Shape;
+    /// Number of array levels, which may be more than a [`Shape`] can hold.
+    const DEPTH: usize;
+    /// Number of elements.
+    const LEN: usize;
+}
+
+impl<T: Storage, const N: usize> Storage for [T; N] {
+    type Element = T::Element;
+    const SHAPE: Shape = T::SHAPE.nested_in(Extent::Fixed(N as u64));
+    const DEPTH: usize = T::DEPTH + 1;
+    const LEN: usize = T::LEN * N;
+}
+
+macro_rules! elements {
+    ($($rust:ty => $dtype:ident),* $(,)?) => {$(
+        impl sealed::Sealed for $rust {}
+        impl Element for $rust {
+            const DTYPE: DType = DType::$dtype;
+        }
+        impl Storage for $rust {
+            type Element = $rust;
+            const SHAPE: Shape = Shape::SCALAR;
+            const DEPTH: usize = 0;
+            const LEN: usize = 1;
+        }
+    )*};
+}
+
+elements! {
+    u8 => U8, u16 => U16, u32 => U32, u64 => U64,
+    i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+    f16 => F16, bf16 => BF16, f32 => F32, f64 => F64,
+    Complex<f32> => C64, Complex<f64> => C128,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_spells_the_shape() {
+        let shape = <[[[f32; 224]; 200]; 3] as Storage>::SHAPE;
+        assert_eq!(shape.extents(), [Extent::Fixed(3), Extent::Fixed(200), Extent::Fixed(224)]);
+        assert_eq!(<[[[f32; 224]; 200]; 3] as Storage>::LEN, 3 * 200 * 224);
+        assert_eq!(<u8 as Storage>::SHAPE.rank(), 0);
+    }
+
+    #[test]
+    fn every_element_has_the_size_of_its_dtype() {
+        fn check<E: Element>() {
+            assert_eq!(size_of::<E>(), E::DTYPE.size());
+        }
+        check::<u8>();
+        check::<i64>();
+        check::<f16>();
+        check::<bf16>();
+        check::<Complex<f32>>();
+        check::<Complex<f64>>();
+    }
+}

@@ -1,0 +1,40 @@
+//! The trait that `#[derive(Tensor)]` implements.
+
+use super::RawView;
+use crate::schema::Schema;
+
+/// A type whose values are records in shared memory. Implement it with `#[derive(Tensor)]`.
+///
+/// The struct itself only declares the record; it is never constructed. A program touches records through the
+/// views that the derive generates: [`Record::Ref`] to read, [`Record::Mut`] to write.
+pub trait Record: Sized + 'static {
+    /// What the record is.
+    const SCHEMA: &'static Schema;
+
+    /// The read-only view: a method for each field.
+    type Ref: ?Sized;
+
+    /// The writable view: `field()`, `field_mut()`, `set_field()`.
+    type Mut: ?Sized;
+
+    /// A [`Record::Ref`] before it is unsized: what a received record stores.
+    #[doc(hidden)]
+    type RefStore: Send + Sync;
+
+    /// A [`Record::Mut`] before it is unsized: what a loan stores.
+    #[doc(hidden)]
+    type MutStore: Send + Sync;
+
+    #[doc(hidden)]
+    fn __ref_store(raw: RawView<Self, [(); 0]>) -> Self::RefStore;
+    #[doc(hidden)]
+    fn __mut_store(raw: RawView<Self, [(); 0]>) -> Self::MutStore;
+    #[doc(hidden)]
+    fn __as_ref(store: &Self::RefStore) -> &Self::Ref;
+    #[doc(hidden)]
+    fn __as_mut_ref(store: &Self::MutStore) -> &Self::Mut;
+    #[doc(hidden)]
+    fn __as_mut(store: &mut Self::MutStore) -> &mut Self::Mut;
+    #[doc(hidden)]
+    fn __raw(store: &Self::MutStore) -> &RawView<Self, [(); 0]>;
+}
