@@ -1,53 +1,70 @@
-//! Every error code of the runtime has its line in the table for users, and no line is left over.
+//! The table of errors for users says what the runtime's own table says.
 
 use super::{Offence, Tree};
 use std::collections::BTreeMap;
 
-/// The table for users: rows that begin with `| TB104 |`.
+/// Lines like `Full => "TB303", "TimeoutError";`.
+const SOURCE: &str = "tensor-core/src/error.rs";
+
+/// Rows like ``| TB303 | `Full` | `TimeoutError` | when ... |``.
 const TABLE: &str = "docs/errors.md";
 
-pub(super) fn check(tree: &Tree) -> Vec<Offence> {
-    let defined = defined(tree);
-    let documented = documented(tree);
-    let missing = defined
-        .iter()
-        .filter(|(code, _)| !documented.contains_key(*code))
-        .map(|(code, (path, line))| Offence::new(path, *line, format!("{code} has no row in {TABLE}")));
-    let left_over = documented.iter().filter(|(code, _)| !defined.contains_key(*code)).map(|(code, line)| {
-        Offence::new(TABLE, *line, format!("{code} is not an error of tensor-core: delete the row"))
-    });
-    missing.chain(left_over).collect()
-}
+/// Line, name of the variant, builtin exception.
+type Row<'a> = (usize, &'a str, &'a str);
 
-/// The codes that tensor-core's sources name, with the first place of each.
-fn defined(tree: &Tree) -> BTreeMap<String, (String, usize)> {
-    let mut all = BTreeMap::new();
-    for (file, text) in tree.texts().filter(|(file, _)| file.path.starts_with("tensor-core/src/")) {
-        for (index, line) in text.lines().enumerate() {
-            for code in codes(line) {
-                all.entry(code).or_insert_with(|| (file.path.clone(), index + 1));
+pub(super) fn check(tree: &Tree) -> Vec<Offence> {
+    let text_of = |path: &str| tree.texts().find(|(file, _)| file.path == path).map_or("", |(_, text)| text);
+    let defined = rows(text_of(SOURCE), definition);
+    let documented = rows(text_of(TABLE), row);
+    let mut offences = Vec::new();
+    for (code, &(line, name, builtin)) in &defined {
+        match documented.get(code) {
+            None => offences.push(Offence::new(SOURCE, line, format!("{code} has no row in {TABLE}"))),
+            Some(&(line, other, inherits)) if (name, builtin) != (other, inherits) => {
+                offences.push(Offence::new(
+                    TABLE,
+                    line,
+                    format!("{code} is `{name}` and inherits `{builtin}`: correct the row"),
+                ))
             }
+            Some(_) => {}
         }
     }
-    all
+    for (code, &(line, ..)) in &documented {
+        if !defined.contains_key(code) {
+            offences.push(Offence::new(TABLE, line, format!("{code} is not in {SOURCE}: delete the row")));
+        }
+    }
+    offences
 }
 
-/// The codes that open a row of the table, with their lines.
-fn documented(tree: &Tree) -> BTreeMap<String, usize> {
-    let Some((_, text)) = tree.texts().find(|(file, _)| file.path == TABLE) else { return BTreeMap::new() };
-    let row = |(index, line): (usize, &str)| {
-        let first = line.strip_prefix('|')?.split('|').next()?;
-        Some((codes(first).next()?, index + 1))
-    };
-    text.lines().enumerate().filter_map(row).collect()
+fn rows<'a>(
+    text: &'a str,
+    parse: impl Fn(&'a str) -> Option<(&'a str, &'a str, &'a str)>,
+) -> BTreeMap<&'a str, Row<'a>> {
+    text.lines()
+        .enumerate()
+        .filter_map(|(index, line)| {
+            parse(line).map(|(code, name, builtin)| (code, (index + 1, name, builtin)))
+        })
+        .collect()
 }
 
-/// All codes in a line: `TB` and three digits that stand alone.
-fn codes(line: &str) -> impl Iterator<Item = String> {
-    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter_map(|word| {
-        let digits = word.strip_prefix("TB")?;
-        (digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| word.to_owned())
-    })
+fn definition(line: &str) -> Option<(&str, &str, &str)> {
+    let (name, rest) = line.trim().split_once(" => \"")?;
+    let (code, rest) = rest.split_once("\", \"")?;
+    is_code(code).then_some((code, name, rest.strip_suffix("\";")?))
+}
+
+fn row(line: &str) -> Option<(&str, &str, &str)> {
+    let mut cells = line.strip_prefix('|')?.split('|').map(|cell| cell.trim().trim_matches('`'));
+    let code = cells.next()?;
+    is_code(code).then_some((code, cells.next()?, cells.next()?))
+}
+
+fn is_code(text: &str) -> bool {
+    text.strip_prefix("TB")
+        .is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -56,22 +73,21 @@ mod tests {
 
     #[test]
     fn both_tables_have_to_agree() {
-        let tree = Tree::of(&[
-            ("tensor-core/src/error.rs", "A => \"TB101\",\nB => \"TB102\", // not TB1023\n"),
-            (
-                TABLE,
-                "see TB900\n| code | meaning |\n|---|---|\n| `TB101` | a, see TB103 |\n| TB104 | gone |\n",
-            ),
-        ]);
+        let source =
+            "codes! {\n    A => \"TB101\", \"X\";\n    B => \"TB102\", \"Y\";\n    C => \"TB103\", \"Z\";\n}";
+        let table = "see TB900\n| code | name |\n|---|---|\n| TB101 | `A` | `X` | text |\n\
+                     | TB103 | `C` | `Q` | text |\n| TB104 | `D` | `Q` | gone |";
+        let tree = Tree::of(&[(SOURCE, source), (TABLE, table)]);
         let mut offences = check(&tree);
         offences.sort();
-        let texts: Vec<(usize, &str)> =
-            offences.iter().map(|offence| (offence.line, offence.text.as_str())).collect();
+        let found: Vec<String> =
+            offences.iter().map(|Offence { line, text, .. }| format!("{line}: {text}")).collect();
         assert_eq!(
-            texts,
+            found,
             [
-                (5, "TB104 is not an error of tensor-core: delete the row"),
-                (2, "TB102 has no row in docs/errors.md")
+                "5: TB103 is `C` and inherits `Z`: correct the row",
+                "6: TB104 is not in tensor-core/src/error.rs: delete the row",
+                "3: TB102 has no row in docs/errors.md",
             ]
         );
     }
