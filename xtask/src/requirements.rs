@@ -31,6 +31,7 @@ pub(crate) fn install(python: &mut Python, name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let texts: Vec<&str> = missing.iter().map(|requirement| requirement.text.as_str()).collect();
+    let mut installer = installer(python)?;
     heading(&format!("installing into {}: {}", python.prefix().display(), texts.join(" ")));
     for (package, size) in LARGE {
         if missing.iter().any(|requirement| requirement.name == package) {
@@ -39,7 +40,6 @@ pub(crate) fn install(python: &mut Python, name: &str) -> Result<(), Failure> {
             note("environment that has it, and start again.");
         }
     }
-    let mut installer = installer(python)?;
     command::prepare(installer.args(texts)).map_err(|failure| {
         failure.remedy("see the installer's own message above; what was already downloaded is kept")
     })?;

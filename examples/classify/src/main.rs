@@ -3,10 +3,14 @@
 #![allow(dead_code)]
 
 mod bars;
+mod checks;
 mod labels;
+mod leftovers;
 mod maps;
+mod peers;
 mod photo;
 mod preprocess;
+mod report;
 mod scores;
 mod timing;
 

