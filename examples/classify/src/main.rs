@@ -7,6 +7,7 @@ mod checks;
 mod labels;
 mod leftovers;
 mod maps;
+mod options;
 mod peers;
 mod photo;
 mod preprocess;
