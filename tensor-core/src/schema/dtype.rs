@@ -115,6 +115,29 @@ impl DType {
         DType::ALL.into_iter().find(|dtype| *dtype as u8 == code)
     }
 
+    /// Whether elements are floating-point or complex numbers.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        self.integer_range().is_none()
+    }
+
+    /// The smallest and the largest integer of this dtype; `None` for a floating-point dtype.
+    #[must_use]
+    pub const fn integer_range(self) -> Option<(i128, i128)> {
+        Some(match self {
+            DType::Bool => (0, 1),
+            DType::U8 => (0, u8::MAX as i128),
+            DType::U16 => (0, u16::MAX as i128),
+            DType::U32 => (0, u32::MAX as i128),
+            DType::U64 => (0, u64::MAX as i128),
+            DType::I8 => (i8::MIN as i128, i8::MAX as i128),
+            DType::I16 => (i16::MIN as i128, i16::MAX as i128),
+            DType::I32 => (i32::MIN as i128, i32::MAX as i128),
+            DType::I64 => (i64::MIN as i128, i64::MAX as i128),
+            _ => return None,
+        })
+    }
+
     /// Whether Rust may hold elements of this dtype as elements of `store`: the same dtype, or, for the types
     /// that are views of raw bits, an unsigned integer of the same width.
     #[must_use]

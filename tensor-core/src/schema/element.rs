@@ -1,6 +1,7 @@
 //! Which Rust types can be the elements, and which the storage, of a field.
 
 use half::{bf16, f16};
+use ndarray::{Dimension, Ix0};
 use num_complex::Complex;
 
 use super::{DType, Extent, Shape};
@@ -18,9 +19,11 @@ pub trait Element: bytemuck::Pod + sealed::Sealed + Send + Sync {
 /// A Rust type that can be the storage of a field: an element, or an array of storages.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot live in shared memory",
-    label = "not an element type and not an array of one",
-    note = "a field is a number (`u8`..`u64`, `i8`..`i64`, `f32`, `f64`, `half::f16`, `half::bf16`, \
-            `Complex<f32>`, `Complex<f64>`) or an array of them, of any nesting"
+    label = "neither a number nor an array of numbers",
+    note = "a field is `u8`..`u64`, `i8`..`i64`, `f32`, `f64`, `half::f16`, `half::bf16`, `Complex<f32>`, \
+            `Complex<f64>`, or an array of one of these, of any nesting",
+    note = "any bytes may arrive in a field, and no destructor runs on them; a struct, with `#[derive(Tensor)]` or \
+            without, cannot be a field yet: give its fields to this struct"
 )]
 pub trait Storage {
     /// The type at the bottom of the arrays.
@@ -29,15 +32,38 @@ pub trait Storage {
     const SHAPE: Shape;
     /// Number of array levels, which may be more than a [`Shape`] can hold.
     const DEPTH: usize;
-    /// Number of elements.
+    /// Number of elements; `usize::MAX` when there are more.
     const LEN: usize;
+    /// The static rank of an [`ndarray`] view of it.
+    type Rank: Dimension;
+    /// All of it as one value.
+    const FACTS: StorageFacts = StorageFacts {
+        dtype: <Self::Element as Element>::DTYPE,
+        shape: Self::SHAPE,
+        depth: Self::DEPTH,
+        len: Self::LEN,
+    };
+}
+
+/// What a [`Storage`] is, as a value.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageFacts {
+    /// The dtype of its element.
+    pub dtype: DType,
+    /// [`Storage::SHAPE`].
+    pub shape: Shape,
+    /// [`Storage::DEPTH`].
+    pub depth: usize,
+    /// [`Storage::LEN`].
+    pub len: usize,
 }
 
 impl<T: Storage, const N: usize> Storage for [T; N] {
     type Element = T::Element;
     const SHAPE: Shape = T::SHAPE.nested_in(Extent::Fixed(N as u64));
     const DEPTH: usize = T::DEPTH + 1;
-    const LEN: usize = T::LEN * N;
+    const LEN: usize = T::LEN.saturating_mul(N);
+    type Rank = <T::Rank as Dimension>::Larger;
 }
 
 macro_rules! elements {
@@ -51,6 +77,7 @@ macro_rules! elements {
             const SHAPE: Shape = Shape::SCALAR;
             const DEPTH: usize = 0;
             const LEN: usize = 1;
+            type Rank = Ix0;
         }
     )*};
 }

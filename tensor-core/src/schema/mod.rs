@@ -18,7 +18,7 @@ use std::fmt;
 
 pub use diff::Difference;
 pub use dtype::DType;
-pub use element::{Element, Storage};
+pub use element::{Element, Storage, StorageFacts};
 pub use field::{Dim, Field, Pad, Presence};
 pub use layout::{COLUMN_ALIGN, Column, RECORD_ALIGN};
 pub use shape::{Extent, MAX_DIMS, MAX_RANK, Shape};

@@ -1,0 +1,71 @@
+//! A hold on one side of a slot: the permission to touch its bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Arena;
+
+/// Which side of a slot is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The sender's or caller's.
+    Sender,
+    /// The receiver's or worker's.
+    Receiver,
+}
+
+impl Side {
+    /// Its bit in a process's own table of claims.
+    pub(super) const fn bit(self) -> u8 {
+        match self {
+            Side::Sender => 1,
+            Side::Receiver => 2,
+        }
+    }
+}
+
+/// A hold on one side of a slot. Dropping it lets go, on any thread; in a forked child it does nothing.
+pub(crate) struct Claim {
+    arena: Arc<Arena>,
+    slot: usize,
+    generation: u64,
+    side: Side,
+    /// Cleared when the hold has passed to somebody else.
+    held: AtomicBool,
+}
+
+impl Claim {
+    /// Only the arena makes claims, after the compare-and-swap.
+    pub(super) fn new(arena: Arc<Arena>, slot: usize, generation: u64, side: Side) -> Claim {
+        Claim { arena, slot, generation, side, held: AtomicBool::new(true) }
+    }
+
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Notes that this hold is no longer this process's, because a transition gave it away.
+    pub(super) fn settle(&self) {
+        self.held.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if *self.held.get_mut() {
+            self.arena.release(self.slot, self.side);
+        }
+    }
+}

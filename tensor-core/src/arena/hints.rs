@@ -1,0 +1,76 @@
+//! Bitmaps that say where to look first, and nothing more.
+//!
+//! Anybody may set a hint; only the current holder of a slot clears its hint, after the compare-and-swap that made it
+//! the holder. So a hint may be missing (its setter was killed) or stale, and no verdict - empty, full, may sleep - is
+//! ever drawn from hints alone: the slot words decide.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// One bit for each slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Hints<'a> {
+    words: &'a [AtomicU64],
+}
+
+impl<'a> Hints<'a> {
+    pub(crate) fn new(words: &'a [AtomicU64]) -> Hints<'a> {
+        Hints { words }
+    }
+
+    pub(crate) fn set(self, slot: usize) {
+        self.words[slot / 64].fetch_or(1 << (slot % 64), Ordering::AcqRel);
+    }
+
+    pub(crate) fn clear(self, slot: usize) {
+        self.words[slot / 64].fetch_and(!(1 << (slot % 64)), Ordering::AcqRel);
+    }
+
+    /// Whether one look covers every slot, so that what one thread set in turn is seen in turn.
+    pub(crate) fn fits_one_word(self) -> bool {
+        self.words.len() == 1
+    }
+
+    pub(crate) fn any(self) -> bool {
+        self.words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+    }
+
+    /// The slots whose hint is set, from `start` round to the slot before it.
+    pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + 'a {
+        let words = self.words;
+        let (first, bit) = (start / 64, start % 64);
+        // The first word is looked at twice: its upper part at the beginning, its lower part at the end.
+        (0..=words.len()).flat_map(move |step| {
+            let index = (first + step) % words.len();
+            let mask = match step {
+                0 => u64::MAX << bit,
+                _ if step == words.len() => !(u64::MAX << bit),
+                _ => u64::MAX,
+            };
+            let mut bits = words[index].load(Ordering::Acquire) & mask;
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                Some(index * 64 + bit)
+            })
+        })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_walked_once_round_from_any_start() {
+        let words = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
+        let hints = Hints::new(&words);
+        for slot in [0, 5, 63, 64, 130, 191] {
+            hints.set(slot);
+        }
+        hints.clear(5);
+        assert_eq!(hints.iter_from(0).collect::<Vec<_>>(), [0, 63, 64, 130, 191]);
+        assert_eq!(hints.iter_from(64).collect::<Vec<_>>(), [64, 130, 191, 0, 63]);
+        assert_eq!(hints.iter_from(100).collect::<Vec<_>>(), [130, 191, 0, 63, 64]);
+        assert_eq!(hints.iter_from(1).collect::<Vec<_>>(), [63, 64, 130, 191, 0]);
+    }
+}

@@ -1,0 +1,154 @@
+//! The lock-free steps: loan, publish, take, let go.
+//!
+//! Each is at most one successful compare-and-swap on a slot's word. What follows it - hints, bells - may be cut off
+//! at any instruction by a kill and is then found by whoever scans the words.
+
+use super::shared::Shared;
+use super::word::{ParticipantId, Phase, Word};
+use crate::sync::{Ordering, fence};
+
+/// How hard to look before saying that there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At the hints only: while spinning.
+    Hints,
+    /// At every slot word: before a verdict.
+    Words,
+}
+
+/// FREE -> LOANED for a free slot, looking from `start` on in ring order.
+pub(crate) fn loan(shared: &impl Shared, me: ParticipantId, start: usize, look: Look) -> Option<(usize, Word)> {
+    let start = start % shared.slots();
+    let hinted = shared.free_hints().iter_from(start).find_map(|slot| loan_slot(shared, me, slot));
+    if hinted.is_some() || look == Look::Hints {
+        return hinted;
+    }
+    (0..shared.slots()).find_map(|step| loan_slot(shared, me, (start + step) % shared.slots()))
+}
+
+/// FREE -> LOANED for this slot, if it is free.
+pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) -> Option<(usize, Word)> {
+    let found = Word(shared.word(slot).load(Ordering::Acquire));
+    let loaned = found.loan(me)?;
+    swap(shared, slot, found, loaned).ok()?;
+    shared.free_hints().clear(slot);
+    Some((slot, loaned))
+}
+
+/// LOANED -> READY, in the order of the tickets. Everything the receiver reads was written before.
+pub(crate) fn publish(
+    shared: &impl Shared,
+    me: ParticipantId,
+    slot: usize,
+    keep_hold: bool,
+) -> Result<Word, Word> {
+    let ticket = shared.next_ticket().fetch_add(1, Ordering::AcqRel);
+    shared.ticket(slot).store(ticket, Ordering::Relaxed);
+    shared.caller_asleep(slot).store(0, Ordering::Relaxed);
+    let ready = step(shared, slot, |word| word.send(me, keep_hold))?;
+    announce_ready(shared, slot);
+    Ok(ready)
+}
+
+/// Sets the hint of a READY slot and wakes a receiver.
+pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
+    shared.ready_hints().set(slot);
+    shared.ready_bell().ring();
+}
+
+/// READY -> TAKEN for the slot with the lowest ticket.
+pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
+    loop {
+        let (slot, found) = lowest_ready(shared, look)?;
+        let taken = found.take(me)?;
+        if swap(shared, slot, found, taken).is_err() {
+            continue;
+        }
+        shared.ready_hints().clear(slot);
+        if shared.ready_hints().any() {
+            // One ring wakes one sleeper; whoever takes while more is ready passes the ring on.
+            shared.ready_bell().ring();
+        }
+        return Some((slot, taken));
+    }
+}
+
+/// The READY slot with the lowest ticket.
+///
+/// One look may pass a slot just before it becomes ready and then find a later record of the same sender. Whatever was
+/// sent before the candidate is visible once the candidate is, so the look is repeated until it gives the same slot
+/// twice; with at most 64 slots one load is the whole look.
+fn lowest_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word)> {
+    let mut best = scan_ready(shared, Look::Hints).or_else(|| match look {
+        Look::Hints => None,
+        Look::Words => scan_ready(shared, Look::Words),
+    })?;
+    if look == Look::Hints && shared.ready_hints().fits_one_word() {
+        return Some((best.0, best.1));
+    }
+    loop {
+        let again = scan_ready(shared, look)?;
+        if (again.0, again.1) == (best.0, best.1) {
+            return Some((again.0, again.1));
+        }
+        best = again;
+    }
+}
+
+fn scan_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word, u64)> {
+    let ready = |slot: usize| {
+        let word = Word(shared.word(slot).load(Ordering::Acquire));
+        word.is(Phase::Ready).then(|| (slot, word, shared.ticket(slot).load(Ordering::Relaxed)))
+    };
+    match look {
+        Look::Hints => shared.ready_hints().iter_from(0).filter_map(ready).min_by_key(|found| found.2),
+        Look::Words => (0..shared.slots()).filter_map(ready).min_by_key(|found| found.2),
+    }
+}
+
+/// Any transition by a holder that clears a hold or ends a phase; rings whoever may wait for it.
+pub(crate) fn let_go(
+    shared: &impl Shared,
+    slot: usize,
+    next: impl Fn(Word) -> Option<Word>,
+) -> Result<Word, Word> {
+    let word = step(shared, slot, next)?;
+    match word.phase() {
+        Some(Phase::Free) => {
+            shared.free_hints().set(slot);
+            shared.free_bell().ring();
+        }
+        Some(Phase::Done) => {
+            fence(Ordering::SeqCst);
+            if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
+                shared.wake_caller(slot);
+            }
+        }
+        _ => {}
+    }
+    Ok(word)
+}
+
+/// Repeats a transition until its compare-and-swap succeeds; the word it was refused on is the error.
+pub(crate) fn step(
+    shared: &impl Shared,
+    slot: usize,
+    next: impl Fn(Word) -> Option<Word>,
+) -> Result<Word, Word> {
+    let mut found = Word(shared.word(slot).load(Ordering::Acquire));
+    loop {
+        let wanted = next(found).ok_or(found)?;
+        match swap(shared, slot, found, wanted) {
+            Ok(()) => return Ok(wanted),
+            Err(other) => found = other,
+        }
+    }
+}
+
+fn swap(shared: &impl Shared, slot: usize, found: Word, wanted: Word) -> Result<(), Word> {
+    shared
+        .word(slot)
+        .compare_exchange(found.0, wanted.0, Ordering::AcqRel, Ordering::Acquire)
+        .map(|_| ())
+        .map_err(Word)
+}

@@ -1,0 +1,156 @@
+//! A sealed memfd and its mapping.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::io::Errno;
+
+use crate::error::Error;
+
+/// What keeps every process's mapping valid for good: nobody can resize the file or take these seals off again.
+const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// How the memory of an arena is provided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SegmentOptions {
+    /// Pages come into being when they are first touched, instead of all at once when the segment is made.
+    pub(crate) sparse: bool,
+}
+
+/// Shared memory, mapped readable and writable. The mapping goes when this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    fd: OwnedFd,
+    map: MmapRaw,
+}
+
+impl Segment {
+    /// New memory of `size` bytes, zeroed and sealed, that exists for as long as a process holds it.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::Io`].
+    pub(crate) fn create(label: &str, size: usize, options: SegmentOptions) -> Result<Segment, Error> {
+        let refused = |errno: Errno| match errno {
+            Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "shared memory" },
+            errno => Error::OutOfMemory { bytes: size, reason: errno.to_string() },
+        };
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = memfd_create(label, flags).map_err(refused)?;
+        ftruncate(&fd, size as u64).map_err(refused)?;
+        if !options.sparse {
+            // Without it a full machine would show later, as SIGBUS in whoever touches the page.
+            fallocate(&fd, FallocateFlags::empty(), 0, size as u64).map_err(refused)?;
+        }
+        fcntl_add_seals(&fd, SEALS).map_err(|errno| Error::Io { what: "sealing memory", source: errno.into() })?;
+        Segment::map(fd, size, options)
+    }
+
+    /// Maps memory that another process handed over, once it is known to stay as it is.
+    ///
+    /// # Errors
+    /// [`Error::BadSegment`] when it is not a sealed memfd or has another size than `size`, where one is expected;
+    /// [`Error::OutOfMemory`] when it cannot be mapped.
+    pub(crate) fn open(fd: OwnedFd, size: Option<usize>, options: SegmentOptions) -> Result<Segment, Error> {
+        let bad = |reason: String| Error::BadSegment { reason };
+        let seals = fcntl_get_seals(&fd).map_err(|_| bad("it is not a memfd".into()))?;
+        if !seals.contains(SEALS) {
+            return Err(bad(format!("it is not sealed against resizing (seals {:#x})", seals.bits())));
+        }
+        let stat = fstat(&fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
+        let found = stat.st_size as usize;
+        match size {
+            Some(expected) if expected != found => {
+                return Err(bad(format!("it has {found} bytes instead of {expected}")));
+            }
+            _ if found == 0 || found > isize::MAX as usize => return Err(bad(format!("it has {found} bytes"))),
+            _ => {}
+        }
+        Segment::map(fd, found, options)
+    }
+
+    fn map(fd: OwnedFd, size: usize, options: SegmentOptions) -> Result<Segment, Error> {
+        let out_of_memory = |error: std::io::Error| Error::OutOfMemory { bytes: size, reason: error.to_string() };
+        let map = MmapOptions::new().len(size).map_raw(&fd).map_err(out_of_memory)?;
+        // A core dump of one process should not write everybody's tensors to a disk.
+        map.advise(Advice::DontDump).map_err(|source| Error::Io { what: "madvise", source })?;
+        if !options.sparse {
+            map.advise(Advice::PopulateWrite).map_err(out_of_memory)?;
+        }
+        Ok(Segment { fd, map })
+    }
+
+    /// The first byte. Valid for [`Segment::len`] bytes while `self` lives.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        NonNull::new(self.map.as_mut_ptr()).expect("a mapping is never at address 0")
+    }
+
+    /// Size in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// The memfd, to be handed to another process.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The inode, which is the same number in every process.
+    pub(crate) fn inode(&self) -> Result<u64, Error> {
+        let stat = fstat(&self.fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
+        Ok(stat.st_ino)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_mappings_of_one_segment_are_the_same_memory() {
+        let first = Segment::create("test", 8192, SegmentOptions::default()).unwrap();
+        let fd = first.fd().try_clone_to_owned().unwrap();
+        let second = Segment::open(fd, Some(8192), SegmentOptions::default()).unwrap();
+        assert_ne!(first.base(), second.base());
+        // SAFETY: byte 5000 is inside both mappings, and only this thread touches them.
+        let seen = unsafe {
+            first.base().add(5000).write(42);
+            second.base().add(5000).read()
+        };
+        assert_eq!(seen, 42);
+        assert_eq!(first.inode().unwrap(), second.inode().unwrap());
+    }
+
+    #[test]
+    fn a_segment_cannot_be_resized() {
+        let segment = Segment::create("test", 8192, SegmentOptions::default()).unwrap();
+        assert_eq!(ftruncate(segment.fd(), 4096), Err(Errno::PERM));
+        assert_eq!(ftruncate(segment.fd(), 16384), Err(Errno::PERM));
+        assert_eq!(fcntl_add_seals(segment.fd(), SealFlags::WRITE), Err(Errno::PERM));
+    }
+
+    #[test]
+    fn unsealed_truncated_and_foreign_memory_is_refused() {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let open = |fd, size| Segment::open(fd, size, SegmentOptions::default()).map(|_| ());
+
+        let unsealed = memfd_create("test", flags).unwrap();
+        ftruncate(&unsealed, 4096).unwrap();
+        assert!(matches!(open(unsealed, None), Err(Error::BadSegment { reason }) if reason.contains("sealed")));
+
+        let short = memfd_create("test", flags).unwrap();
+        ftruncate(&short, 4096).unwrap();
+        fcntl_add_seals(&short, SEALS).unwrap();
+        assert!(matches!(open(short, Some(8192)), Err(Error::BadSegment { reason }) if reason.contains("4096")));
+
+        let pipe = rustix::pipe::pipe().unwrap().0;
+        assert!(matches!(open(pipe, None), Err(Error::BadSegment { reason }) if reason.contains("memfd")));
+    }
+
+    #[test]
+    fn memory_that_is_not_to_be_had_is_a_typed_error() {
+        let error = Segment::create("test", 1 << 50, SegmentOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { bytes, .. } if bytes == 1 << 50), "{error}");
+    }
+}

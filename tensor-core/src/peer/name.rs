@@ -1,0 +1,155 @@
+//! Taking a name: a bound socket that is the one host of it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FlockOperation, flock, renameat, statat, unlinkat};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, bind, connect, listen};
+
+use super::directory::Directory;
+use super::socket::{address, new_socket, peer_of};
+use crate::arena::has_ended;
+use crate::error::Error;
+use crate::schema::is_schema_name;
+
+/// How long the directory's lock is waited for; whoever holds it does so for a few system calls.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A name that this process hosts. Dropping it takes the socket away, unless another host has taken the name over.
+#[derive(Debug)]
+pub(super) struct HostedName {
+    directory: Directory,
+    file: String,
+    inode: u64,
+    listener: OwnedFd,
+}
+
+impl HostedName {
+    /// Takes `name`, if nobody alive has it.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::InvalidName`], and the errors of the directory.
+    pub(super) fn take(name: &str) -> Result<HostedName, Error> {
+        let directory = Directory::open()?;
+        let file = file_name(name)?;
+        let temporary = format!(".{file}.{}.{}", std::process::id(), rustix::thread::gettid().as_raw_pid());
+        let listener = new_socket(SocketFlags::NONBLOCK)?;
+        bind(&listener, &address(&directory.short_path(&temporary))?)
+            .map_err(|errno| Error::Io { what: "binding a socket", source: errno.into() })?;
+        let taken = HostedName::install(&directory, name, &file, &temporary, &listener);
+        let inode = taken.inspect_err(|_| {
+            let _ = unlinkat(directory.fd(), &temporary, AtFlags::empty());
+        })?;
+        Ok(HostedName { directory, file, inode, listener })
+    }
+
+    /// Under the directory's lock: looks whether somebody alive has the name, and puts the bound socket in its place.
+    fn install(
+        directory: &Directory,
+        name: &str,
+        file: &str,
+        temporary: &str,
+        listener: &OwnedFd,
+    ) -> Result<u64, Error> {
+        let io = |what| move |errno: Errno| Error::Io { what, source: errno.into() };
+        listen(listener, 128).map_err(io("listen"))?;
+        let lock = DirectoryLock::acquire(directory)?;
+        if let Some(pid) = living_host(directory, file)? {
+            return Err(Error::NameTaken { name: name.to_owned(), pid });
+        }
+        let stat = statat(directory.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW).map_err(io("stat of a socket"))?;
+        renameat(directory.fd(), temporary, directory.fd(), file).map_err(io("renaming a socket"))?;
+        drop(lock);
+        Ok(stat.st_ino)
+    }
+
+    pub(super) fn listener(&self) -> &OwnedFd {
+        &self.listener
+    }
+}
+
+impl Drop for HostedName {
+    fn drop(&mut self) {
+        // Without the lock the socket of whoever takes the name over at this moment could be removed instead. If it is not
+        // to be had, the socket stays and the next one finds it dead.
+        let Ok(_lock) = DirectoryLock::acquire(&self.directory) else { return };
+        let current = statat(self.directory.fd(), &self.file, AtFlags::SYMLINK_NOFOLLOW);
+        if current.is_ok_and(|stat| stat.st_ino == self.inode) {
+            let _ = unlinkat(self.directory.fd(), &self.file, AtFlags::empty());
+        }
+    }
+}
+
+/// Removes the socket of a host that is dead.
+pub(super) fn remove_if_dead(directory: &Directory, file: &str) -> Result<(), Error> {
+    let _lock = DirectoryLock::acquire(directory)?;
+    if living_host(directory, file)?.is_none() {
+        let _ = unlinkat(directory.fd(), file, AtFlags::empty());
+    }
+    Ok(())
+}
+
+/// The file of a name in the directory.
+pub(super) fn file_name(name: &str) -> Result<String, Error> {
+    if is_schema_name(name) {
+        Ok(format!("{name}.sock"))
+    } else {
+        Err(Error::InvalidName { name: name.to_owned() })
+    }
+}
+
+/// The process that listens at `file`, if it is alive. A forked child may keep a dead host's listener open; the pidfd of
+/// whoever called `listen` tells.
+fn living_host(directory: &Directory, file: &str) -> Result<Option<u32>, Error> {
+    let probe = new_socket(SocketFlags::NONBLOCK)?;
+    match connect(&probe, &address(&directory.short_path(file))?) {
+        // Nobody listens, or there is no such socket.
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(None),
+        // Its queue is full: somebody does listen, but who cannot be asked.
+        Err(Errno::AGAIN) => Ok(Some(0)),
+        Err(errno) => Err(Error::NotTensorbridge { path: directory.path_of(file), found: errno.to_string() }),
+        Ok(()) => {
+            let peer = peer_of(&probe)?;
+            let alive = peer.pidfd.is_some_and(|pidfd| !has_ended(pidfd.as_fd()));
+            Ok(alive.then_some(peer.pid))
+        }
+    }
+}
+
+/// The directory's lock, for the few system calls between looking and renaming.
+struct DirectoryLock {
+    fd: OwnedFd,
+}
+
+impl DirectoryLock {
+    fn acquire(directory: &Directory) -> Result<DirectoryLock, Error> {
+        // A description of its own: `flock` excludes descriptions, and so the threads of one process too.
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(directory.fd(), ".", flags, rustix::fs::Mode::empty()).map_err(|errno| {
+            match errno {
+                Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "the directory's lock" },
+                errno => Error::Io { what: "opening the meeting directory", source: errno.into() },
+            }
+        })?;
+        let start = Instant::now();
+        loop {
+            match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(DirectoryLock { fd }),
+                Err(Errno::WOULDBLOCK) if start.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Error::Timeout { what: "the lock of the meeting directory", after: LOCK_PATIENCE });
+                }
+                Err(errno) => return Err(Error::Io { what: "flock", source: errno.into() }),
+            }
+        }
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        let _ = flock(&self.fd, FlockOperation::Unlock);
+    }
+}

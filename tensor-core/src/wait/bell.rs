@@ -1,0 +1,62 @@
+//! A bell that any number of processes can sleep on and anybody can ring.
+//!
+//! Two words in shared memory. A sleeper raises `asleep`, notes `rings`, looks once more for what it waits for, and
+//! only then sleeps until `rings` changes. Whoever publishes something looks at `asleep` after publishing and does
+//! nothing more when it is 0. Both sides put a sequentially consistent fence between their write and their read, so at
+//! least one of them sees the other.
+//!
+//! `asleep` is a flag and not a count: a count would stay too high for good when a sleeper is killed. The price is that
+//! one ring wakes one sleeper and a second ring may find the flag down; therefore whoever is woken, takes something and
+//! sees more, rings again ([`Bell::ring`] after a take).
+
+use std::time::Duration;
+
+use crate::sync::{AtomicU32, Futex, Ordering, fence};
+
+/// The two words; `#[repr(C)]` because they live in shared memory.
+#[repr(C)]
+pub(crate) struct Bell {
+    rings: Futex,
+    asleep: AtomicU32,
+}
+
+impl Bell {
+    #[cfg(test)]
+    pub(crate) fn new() -> Bell {
+        Bell { rings: Futex::new(0), asleep: AtomicU32::new(0) }
+    }
+
+    /// First half of going to sleep: after this, look once more before [`Bell::sleep`] with the returned ticket.
+    pub(crate) fn prepare(&self) -> u32 {
+        let rings = self.rings.word.load(Ordering::Acquire);
+        self.asleep.store(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        rings
+    }
+
+    /// Second half: sleeps unless the bell has rung since `prepare`. Returns whether a signal ended the sleep.
+    pub(crate) fn sleep(&self, prepared: u32, timeout: Duration) -> bool {
+        self.rings.sleep(prepared, timeout)
+    }
+
+    /// Wakes one sleeper, if there is any, after something was published.
+    pub(crate) fn ring(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        // Down before the wake: whoever goes to sleep from here on raises it again, and sees the new `rings`.
+        self.asleep.store(0, Ordering::Relaxed);
+        self.rings.word.fetch_add(1, Ordering::Release);
+        if self.rings.wake(1) > 0 {
+            // There was one, so there may be more.
+            self.asleep.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Wakes every sleeper: after a recovery, or when the arena closes.
+    pub(crate) fn ring_all(&self) {
+        self.rings.word.fetch_add(1, Ordering::Release);
+        self.rings.wake(i32::MAX as u32);
+    }
+}

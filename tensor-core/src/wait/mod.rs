@@ -1,0 +1,10 @@
+//! Waiting without losing a wake-up, without outliving a deadline, and without trusting a peer to wake anybody.
+
+mod bell;
+mod futex;
+mod patience;
+
+pub(crate) use bell::Bell;
+pub(crate) use futex::{futex_wait, futex_wake};
+pub(crate) use patience::{Patience, SLICE, Sleep, wait_for};
+pub use patience::WaitStrategy;

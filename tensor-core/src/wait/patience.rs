@@ -1,0 +1,181 @@
+//! How a wait proceeds: spin a little, then sleep in slices that look around.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+/// No sleep is longer than this: then deadlines, signals and the host's life are looked at again, so that a wake-up
+/// lost with a killed process costs one slice and no more.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
+
+/// What a wait does before it lets the kernel put the thread to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitStrategy {
+    /// Spin for up to this long, giving way to other threads every few hundred nanoseconds, then sleep. The default,
+    /// with 50 microseconds: longer than waking a sleeping thread on another core takes.
+    Adaptive(Duration),
+    /// Spin and never sleep: the lowest latency, for a core of one's own. Deadlines still hold.
+    Spin,
+    /// Sleep at once: no CPU time is spent on waiting.
+    Block,
+}
+
+impl Default for WaitStrategy {
+    fn default() -> WaitStrategy {
+        WaitStrategy::Adaptive(Duration::from_micros(50))
+    }
+}
+
+/// How long to wait, how, and what to look at meanwhile.
+pub(crate) struct Patience<'a> {
+    pub(crate) what: &'static str,
+    /// `None` waits for ever.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) strategy: WaitStrategy,
+    /// Called once per slice; its error ends the wait.
+    pub(crate) look_around: &'a mut dyn FnMut() -> Result<(), Error>,
+}
+
+/// Something a thread can sleep on without missing a wake-up.
+pub(crate) trait Sleep {
+    /// Announces the sleep. What is looked at after this and found missing will wake the sleeper when it comes.
+    fn prepare(&self) -> u32;
+    /// Sleeps until woken or `timeout`; returns whether a signal ended it.
+    fn sleep(&self, prepared: u32, timeout: Duration) -> bool;
+}
+
+impl Sleep for super::Bell {
+    fn prepare(&self) -> u32 {
+        super::Bell::prepare(self)
+    }
+    fn sleep(&self, prepared: u32, timeout: Duration) -> bool {
+        super::Bell::sleep(self, prepared, timeout)
+    }
+}
+
+/// Polls between two looks at the clock or two yields.
+const POLLS: u32 = 24;
+
+/// Repeats `attempt` until it finds something, its error, or the end of the patience.
+pub(crate) fn wait_for<T>(
+    patience: &mut Patience<'_>,
+    place: &impl Sleep,
+    mut attempt: impl FnMut() -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
+    if let Some(found) = attempt()? {
+        return Ok(found);
+    }
+    let start = Instant::now();
+    if let Some(found) = spin(patience, start, &mut attempt)? {
+        return Ok(found);
+    }
+    loop {
+        let prepared = place.prepare();
+        if let Some(found) = attempt()? {
+            return Ok(found);
+        }
+        let left = time_left(patience, start)?;
+        (patience.look_around)()?;
+        place.sleep(prepared, left.min(SLICE));
+        if let Some(found) = attempt()? {
+            return Ok(found);
+        }
+    }
+}
+
+fn spin<T>(
+    patience: &mut Patience<'_>,
+    start: Instant,
+    attempt: &mut impl FnMut() -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let (budget, give_way) = match patience.strategy {
+        WaitStrategy::Block => return Ok(None),
+        WaitStrategy::Adaptive(budget) => (Some(budget), true),
+        WaitStrategy::Spin => (None, false),
+    };
+    let mut looked = start;
+    loop {
+        for _ in 0..POLLS {
+            std::hint::spin_loop();
+            if let Some(found) = attempt()? {
+                return Ok(Some(found));
+            }
+        }
+        if give_way {
+            // A peer on this very core can only make progress when this thread lets it.
+            std::thread::yield_now();
+        }
+        let now = Instant::now();
+        if budget.is_some_and(|budget| now - start >= budget) {
+            return Ok(None);
+        }
+        if now - looked >= SLICE {
+            looked = now;
+            (patience.look_around)()?;
+        }
+        time_left(patience, start)?;
+    }
+}
+
+fn time_left(patience: &Patience<'_>, start: Instant) -> Result<Duration, Error> {
+    let Some(timeout) = patience.timeout else { return Ok(Duration::MAX) };
+    match timeout.checked_sub(start.elapsed()) {
+        Some(left) if !left.is_zero() => Ok(left),
+        _ => Err(Error::Timeout { what: patience.what, after: timeout }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Bell;
+    use super::*;
+
+    fn patience(timeout: Duration, strategy: WaitStrategy, look: &mut dyn FnMut() -> Result<(), Error>) -> Patience<'_> {
+        Patience { what: "the test", timeout: Some(timeout), strategy, look_around: look }
+    }
+
+    #[test]
+    fn every_strategy_ends_at_its_deadline() {
+        let bell = Bell::new();
+        for strategy in [WaitStrategy::default(), WaitStrategy::Spin, WaitStrategy::Block] {
+            let timeout = Duration::from_millis(30);
+            let mut look = || Ok(());
+            let start = Instant::now();
+            let result: Result<(), Error> =
+                wait_for(&mut patience(timeout, strategy, &mut look), &bell, || Ok(None));
+            assert!(matches!(result, Err(Error::Timeout { .. })));
+            assert!(start.elapsed() >= timeout);
+        }
+    }
+
+    #[test]
+    fn what_is_seen_around_ends_the_wait() {
+        let bell = Bell::new();
+        for strategy in [WaitStrategy::default(), WaitStrategy::Spin, WaitStrategy::Block] {
+            let mut look = || Err(Error::Forked);
+            let result: Result<(), Error> =
+                wait_for(&mut patience(Duration::from_secs(60), strategy, &mut look), &bell, || Ok(None));
+            assert!(matches!(result, Err(Error::Forked)));
+        }
+    }
+
+    #[test]
+    fn a_ring_wakes_a_sleeper() {
+        let bell = Bell::new();
+        let ready = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                ready.store(true, std::sync::atomic::Ordering::Release);
+                bell.ring();
+            });
+            let mut look = || Ok(());
+            let mut patience = patience(Duration::from_secs(60), WaitStrategy::Block, &mut look);
+            wait_for(&mut patience, &bell, || {
+                Ok(ready.load(std::sync::atomic::Ordering::Acquire).then_some(()))
+            })
+            .unwrap();
+        });
+    }
+}
