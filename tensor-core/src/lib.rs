@@ -2,10 +2,14 @@
 //! that can go wrong ([`Error`]). Use it through the `tensorbridge` package.
 
 mod arena;
+pub mod channel;
+#[doc(hidden)]
+pub mod dynamic;
 mod error;
 mod memory;
 mod peer;
 pub mod schema;
+pub mod service;
 mod sync;
 pub mod view;
 mod wait;
@@ -14,3 +18,4 @@ mod wait;
 pub mod __private;
 
 pub use error::{Error, ErrorRow, Full, Holder, RemoteError, SchemaMismatch};
+pub use wait::WaitStrategy;

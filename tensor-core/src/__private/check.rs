@@ -54,8 +54,13 @@ pub const fn check_dtype(field: &str, rust: &str, stated: DType, stored: DType) 
     if let Some(raw) = store
         && stated.size() != stored.size()
     {
-        let text = Text::new().str("`dtype = ").str(stated.name()).str("` is ").counted(stated.size() as u64, "byte");
-        let text = text.str(" wide but elements of `").str(rust).str("` are ").counted(stored.size() as u64, "byte");
+        let text = Text::new()
+            .str("`dtype = ")
+            .str(stated.name())
+            .str("` is ")
+            .counted(stated.size() as u64, "byte");
+        let text =
+            text.str(" wide but elements of `").str(rust).str("` are ").counted(stored.size() as u64, "byte");
         fail(text.str("\nhelp: store `").str(field).str("` as `").str(raw.name()).str("`"));
     }
     let text = Text::new().str("`dtype = ").str(stated.name()).str("` contradicts the element type `");

@@ -4,13 +4,19 @@ use crate::schema::{DType, Element, Pad, Storage};
 
 /// A storage that is a single element. `T` only makes the bound depend on a parameter, so that a method with it may
 /// exist, uncallable, where it does not hold.
-#[diagnostic::on_unimplemented(message = "this field has dimensions", note = "write it through its `_mut()` method")]
+#[diagnostic::on_unimplemented(
+    message = "this field has dimensions",
+    note = "write it through its `_mut()` method"
+)]
 pub trait ScalarIn<T: ?Sized>: Storage {}
 
 impl<E: Element + Storage, T: ?Sized> ScalarIn<T> for E {}
 
 /// A storage that is an array; `T` as in [`ScalarIn`].
-#[diagnostic::on_unimplemented(message = "this field has no dimensions", note = "write it through its `set_` method")]
+#[diagnostic::on_unimplemented(
+    message = "this field has no dimensions",
+    note = "write it through its `set_` method"
+)]
 pub trait ArrayIn<T: ?Sized>: Storage {}
 
 impl<S: Storage, const N: usize, T: ?Sized> ArrayIn<T> for [S; N] {}

@@ -79,7 +79,8 @@ pub(crate) struct Block {
     _reserved_cold: [u64; 1],
 }
 
-const _: () = assert!(size_of::<Block>() == super::layout::BLOCK_FIXED && offset_of!(Block, sender_fields) == 64);
+const _: () =
+    assert!(size_of::<Block>() == super::layout::BLOCK_FIXED && offset_of!(Block, sender_fields) == 64);
 
 /// CONTROL of one arena in this process.
 pub(crate) struct Control {
@@ -121,7 +122,9 @@ impl Control {
         let mut bytes = vec![0; len];
         // SAFETY: the source is inside the mapping, checked above, and the destination is `len` fresh bytes. A peer that
         // writes meanwhile changes which bytes are copied, not where.
-        unsafe { std::ptr::copy_nonoverlapping(segment.base().as_ptr().add(offset), bytes.as_mut_ptr(), len) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(segment.base().as_ptr().add(offset), bytes.as_mut_ptr(), len)
+        };
         Some(bytes)
     }
 
@@ -185,7 +188,10 @@ impl Control {
     /// If there is no such slot or dimension.
     pub(crate) fn dim(&self, slot: usize, dim: usize) -> &AtomicU64 {
         let offset = size_of::<Block>() + 8 * dim;
-        assert!(slot < self.layout.slots && offset + 8 <= self.layout.block_size, "dimension {dim} of slot {slot}");
+        assert!(
+            slot < self.layout.slots && offset + 8 <= self.layout.block_size,
+            "dimension {dim} of slot {slot}"
+        );
         let offset = self.layout.blocks + slot * self.layout.block_size + offset;
         // SAFETY: inside the slot's block, checked above, and 8-byte aligned.
         unsafe { AtomicU64::from_ptr(self.segment.base().as_ptr().add(offset).cast()) }

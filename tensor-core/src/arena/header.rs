@@ -53,7 +53,8 @@ impl Header {
     pub(crate) fn new(name: &str, plan: &Plan, layout: &Layout, flags: u32, epoch: [u8; 16]) -> Header {
         let mut padded = [0; 64];
         padded[..name.len()].copy_from_slice(name.as_bytes());
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since_1970 =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Header {
             magic: MAGIC,
             abi: ABI,
@@ -114,7 +115,8 @@ mod tests {
     use crate::schema::{DType, Field, Schema, Shape};
 
     fn sample() -> Header {
-        let request = Schema::new("a", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap();
+        let request =
+            Schema::new("a", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap();
         let plan = Plan { slots: 4, request, reply: None };
         Header::new("a.b", &plan, &Layout::of(&plan).unwrap(), 0, [7; 16])
     }

@@ -67,9 +67,14 @@ impl Arena {
 
     /// The names of the fields in a mask: bits of the request's fields first, then of the reply's.
     fn field_names(&self, mask: u64) -> Vec<String> {
-        let names = |schema: &Schema| schema.fields().iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
+        let names =
+            |schema: &Schema| schema.fields().iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
         let mut all = names(&self.request().schema);
         all.extend(self.reply().map(|part| names(&part.schema)).unwrap_or_default());
-        all.into_iter().enumerate().filter(|(bit, _)| *bit < 64 && mask >> bit & 1 == 1).map(|(_, name)| name).collect()
+        all.into_iter()
+            .enumerate()
+            .filter(|(bit, _)| *bit < 64 && mask >> bit & 1 == 1)
+            .map(|(_, name)| name)
+            .collect()
     }
 }

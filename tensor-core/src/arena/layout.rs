@@ -110,9 +110,13 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_everything_is_aligned() {
-        let request = Schema::new("a", 0, "", vec![Dim::new("n", 0, 7)], vec![
-            Field::new("x", DType::F32, Shape::new(&[Extent::Dim(0)])),
-        ]);
+        let request = Schema::new(
+            "a",
+            0,
+            "",
+            vec![Dim::new("n", 0, 7)],
+            vec![Field::new("x", DType::F32, Shape::new(&[Extent::Dim(0)]))],
+        );
         let reply = Schema::new("b", 0, "", vec![], vec![Field::new("y", DType::U8, Shape::SCALAR)]);
         let plan = Plan { slots: 130, request: request.unwrap(), reply: Some(reply.unwrap()) };
         let layout = Layout::of(&plan).unwrap();

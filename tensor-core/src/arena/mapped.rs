@@ -12,14 +12,14 @@ use super::claim::{Claim, Side};
 use super::control::Control;
 use super::header::{Header, RING_ORDER, SPARSE};
 use super::layout::{FAILURE_SIZE, Layout, Plan};
-use super::ops::{self, Look};
+use super::ops;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::{Error, RemoteError, SchemaMismatch};
 use crate::memory::{ForkFlag, Segment, SegmentOptions};
 use crate::schema::{Column, Schema};
 use crate::sync::{AtomicU32, Ordering};
-use crate::wait::{Bell, Sleep};
+use crate::wait::{Bell, Look, Sleep};
 
 /// The participant that hosts the arena.
 pub(crate) const HOST: ParticipantId = 1;
@@ -94,7 +94,8 @@ impl Arena {
     pub(crate) fn create(name: &str, plan: Plan, flags: u32) -> Result<Arena, Error> {
         let layout = Layout::of(&plan)?;
         let data_options = SegmentOptions { sparse: flags & SPARSE != 0 };
-        let control = Segment::create("tensorbridge-control", layout.control_size, SegmentOptions::default())?;
+        let control =
+            Segment::create("tensorbridge-control", layout.control_size, SegmentOptions::default())?;
         let data = Segment::create("tensorbridge-data", layout.data_size, data_options)?;
         let header = Header::new(name, &plan, &layout, flags, random_epoch()?);
         let control = Control::new(control, layout);
@@ -122,7 +123,8 @@ impl Arena {
     ) -> Result<Arena, Error> {
         let bad = |reason: String| Error::BadSegment { reason };
         let control = Segment::open(control, None, SegmentOptions::default())?;
-        let header = Control::read_header(&control).ok_or_else(|| bad("it is smaller than a header".into()))?;
+        let header =
+            Control::read_header(&control).ok_or_else(|| bad("it is smaller than a header".into()))?;
         header.check_kind()?;
         if !Control::is_ready(&control) {
             return Err(bad("its host has not finished it".into()));
@@ -142,9 +144,13 @@ impl Arena {
         let layout = Layout::of(&plan)?;
         // The host's numbers are not used, but numbers that differ mean another layout, so nothing would be where it is
         // looked for.
-        let recomputed =
-            Header { host_pid: header.host_pid, host_uid: header.host_uid, created: header.created, name: header.name,
-                ..Header::new("", &plan, &layout, header.flags, header.epoch) };
+        let recomputed = Header {
+            host_pid: header.host_pid,
+            host_uid: header.host_uid,
+            created: header.created,
+            name: header.name,
+            ..Header::new("", &plan, &layout, header.flags, header.epoch)
+        };
         if recomputed != header {
             return Err(bad("its header does not describe its contents".into()));
         }
@@ -196,10 +202,6 @@ impl Arena {
 
     pub(crate) fn slots(&self) -> usize {
         self.control.slots()
-    }
-
-    pub(crate) fn me(&self) -> ParticipantId {
-        self.me
     }
 
     /// The record of a channel, or the request of a service.
@@ -344,7 +346,12 @@ impl Arena {
             Ok(word) if word.is(Phase::Free) => self.warm.store(slot as u32 + 1, Ordering::Relaxed),
             Ok(_) => {}
             Err(word) => {
-                tracing::error!(arena = self.name, slot, ?word, "a peer changed a slot that this process held");
+                tracing::error!(
+                    arena = self.name,
+                    slot,
+                    ?word,
+                    "a peer changed a slot that this process held"
+                );
             }
         }
     }
@@ -356,6 +363,15 @@ impl Arena {
         row.joined.store(monotonic_ns(), Ordering::Relaxed);
         row.role.store(role, Ordering::Relaxed);
         row.state.store(1, Ordering::Release);
+    }
+
+    /// Whether process `pid` has attached to receive.
+    pub(crate) fn is_attached(&self, pid: u32) -> bool {
+        (HOST + 1..=super::word::MAX_PARTICIPANT).filter_map(|id| self.control.participant(id)).any(|row| {
+            row.state.load(Ordering::Acquire) == 1
+                && row.pid.load(Ordering::Relaxed) == pid
+                && row.role.load(Ordering::Relaxed) == 2
+        })
     }
 
     /// A participant number that nobody has, or `None`.
@@ -479,7 +495,11 @@ impl Claim {
     }
 
     /// Runs a transition that, unless `keep_hold`, gives this claim's hold away.
-    fn hand_over(&self, keep_hold: bool, transition: impl FnOnce() -> Result<Word, Word>) -> Result<(), Error> {
+    fn hand_over(
+        &self,
+        keep_hold: bool,
+        transition: impl FnOnce() -> Result<Word, Word>,
+    ) -> Result<(), Error> {
         let arena = self.arena();
         if !keep_hold {
             arena.claimed[self.slot()].fetch_and(!self.side().bit(), Ordering::AcqRel);
@@ -503,15 +523,17 @@ impl Claim {
         let mine = word.sender() == arena.me && word.generation() == self.generation();
         match word.phase() {
             Some(Phase::Ready | Phase::Taken) if mine => Ok(None),
-            Some(Phase::Done) if mine => match arena.control.block(self.slot()).status.load(Ordering::Relaxed) {
-                0 => Ok(Some(Status::Answered)),
-                1 => Ok(Some(Status::Failed)),
-                2 => Ok(Some(Status::WorkerDied)),
-                other => Err(Error::Corrupt {
-                    name: arena.name.clone(),
-                    what: format!("the status of slot {} is {other}", self.slot()),
-                }),
-            },
+            Some(Phase::Done) if mine => {
+                match arena.control.block(self.slot()).status.load(Ordering::Relaxed) {
+                    0 => Ok(Some(Status::Answered)),
+                    1 => Ok(Some(Status::Failed)),
+                    2 => Ok(Some(Status::WorkerDied)),
+                    other => Err(Error::Corrupt {
+                        name: arena.name.clone(),
+                        what: format!("the status of slot {} is {other}", self.slot()),
+                    }),
+                }
+            }
             _ => Err(arena.corrupt(self.slot(), word)),
         }
     }
@@ -579,7 +601,12 @@ impl Arena {
         unsafe { std::ptr::copy_nonoverlapping(self.failure_space(slot), bytes.as_mut_ptr(), FAILURE_SIZE) };
         let (head, mut texts) = bytes.split_at(FAILURE_HEAD);
         let mut text = |index: usize| {
-            let length = u32::from_le_bytes([head[4 * index], head[4 * index + 1], head[4 * index + 2], head[4 * index + 3]]);
+            let length = u32::from_le_bytes([
+                head[4 * index],
+                head[4 * index + 1],
+                head[4 * index + 2],
+                head[4 * index + 3],
+            ]);
             let (text, rest) = texts.split_at((length as usize).min(texts.len()));
             texts = rest;
             String::from_utf8_lossy(text).into_owned()

@@ -16,9 +16,8 @@ mod recovery;
 mod shared;
 mod word;
 
-pub(crate) use claim::{Claim, Side};
-pub(crate) use header::{Header, MUTATES_REQUEST, RING_ORDER, SPARSE};
+pub(crate) use claim::Claim;
+pub(crate) use header::{MUTATES_REQUEST, RING_ORDER, SPARSE};
 pub(crate) use layout::{ABI, Plan, SLOTS};
-pub(crate) use mapped::{Arena, Expected, Half, Part, Place, Status, has_ended};
-pub(crate) use ops::Look;
-pub(crate) use word::{ParticipantId, Phase};
+pub(crate) use mapped::{Arena, Expected, Half, Status, has_ended};
+pub(crate) use word::ParticipantId;

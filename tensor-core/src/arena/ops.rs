@@ -6,18 +6,15 @@
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::sync::{Ordering, fence};
-
-/// How hard to look before saying that there is nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// At the hints only: while spinning.
-    Hints,
-    /// At every slot word: before a verdict.
-    Words,
-}
+use crate::wait::Look;
 
 /// FREE -> LOANED for a free slot, looking from `start` on in ring order.
-pub(crate) fn loan(shared: &impl Shared, me: ParticipantId, start: usize, look: Look) -> Option<(usize, Word)> {
+pub(crate) fn loan(
+    shared: &impl Shared,
+    me: ParticipantId,
+    start: usize,
+    look: Look,
+) -> Option<(usize, Word)> {
     let start = start % shared.slots();
     let hinted = shared.free_hints().iter_from(start).find_map(|slot| loan_slot(shared, me, slot));
     if hinted.is_some() || look == Look::Hints {

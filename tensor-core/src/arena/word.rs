@@ -51,6 +51,7 @@ pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
     /// The word of a slot that was never used.
+    #[cfg(test)]
     pub(crate) const NEW: Word = Word(0);
 
     pub(crate) const fn phase(self) -> Option<Phase> {

@@ -4,7 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
+    memfd_create,
+};
 use rustix::io::Errno;
 
 use crate::error::Error;
@@ -43,7 +46,8 @@ impl Segment {
             // Without it a full machine would show later, as SIGBUS in whoever touches the page.
             fallocate(&fd, FallocateFlags::empty(), 0, size as u64).map_err(refused)?;
         }
-        fcntl_add_seals(&fd, SEALS).map_err(|errno| Error::Io { what: "sealing memory", source: errno.into() })?;
+        fcntl_add_seals(&fd, SEALS)
+            .map_err(|errno| Error::Io { what: "sealing memory", source: errno.into() })?;
         Segment::map(fd, size, options)
     }
 
@@ -64,14 +68,17 @@ impl Segment {
             Some(expected) if expected != found => {
                 return Err(bad(format!("it has {found} bytes instead of {expected}")));
             }
-            _ if found == 0 || found > isize::MAX as usize => return Err(bad(format!("it has {found} bytes"))),
+            _ if found == 0 || found > isize::MAX as usize => {
+                return Err(bad(format!("it has {found} bytes")));
+            }
             _ => {}
         }
         Segment::map(fd, found, options)
     }
 
     fn map(fd: OwnedFd, size: usize, options: SegmentOptions) -> Result<Segment, Error> {
-        let out_of_memory = |error: std::io::Error| Error::OutOfMemory { bytes: size, reason: error.to_string() };
+        let out_of_memory =
+            |error: std::io::Error| Error::OutOfMemory { bytes: size, reason: error.to_string() };
         let map = MmapOptions::new().len(size).map_raw(&fd).map_err(out_of_memory)?;
         // A core dump of one process should not write everybody's tensors to a disk.
         map.advise(Advice::DontDump).map_err(|source| Error::Io { what: "madvise", source })?;
@@ -137,12 +144,16 @@ mod tests {
 
         let unsealed = memfd_create("test", flags).unwrap();
         ftruncate(&unsealed, 4096).unwrap();
-        assert!(matches!(open(unsealed, None), Err(Error::BadSegment { reason }) if reason.contains("sealed")));
+        assert!(
+            matches!(open(unsealed, None), Err(Error::BadSegment { reason }) if reason.contains("sealed"))
+        );
 
         let short = memfd_create("test", flags).unwrap();
         ftruncate(&short, 4096).unwrap();
         fcntl_add_seals(&short, SEALS).unwrap();
-        assert!(matches!(open(short, Some(8192)), Err(Error::BadSegment { reason }) if reason.contains("4096")));
+        assert!(
+            matches!(open(short, Some(8192)), Err(Error::BadSegment { reason }) if reason.contains("4096"))
+        );
 
         let pipe = rustix::pipe::pipe().unwrap().0;
         assert!(matches!(open(pipe, None), Err(Error::BadSegment { reason }) if reason.contains("memfd")));

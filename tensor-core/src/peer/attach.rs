@@ -76,16 +76,20 @@ pub(crate) fn attach(
     let me = rustix::process::getuid().as_raw();
     let peer = peer_of(&socket)?;
     if peer.uid != me {
-        return Err(Error::WrongUser { what: format!("the host of `{name}`"), found: peer.uid, expected: me });
+        return Err(Error::WrongUser {
+            what: format!("the host of `{name}`"),
+            found: peer.uid,
+            expected: me,
+        });
     }
-    let not_ours = |found: &str| Error::NotTensorbridge { path: directory.path_of(&file), found: found.to_owned() };
+    let not_ours =
+        |found: &str| Error::NotTensorbridge { path: directory.path_of(&file), found: found.to_owned() };
     let answer = shake_hands(&socket, role, &not_ours)?;
     let welcome = Welcome::decode(&answer.bytes).ok_or_else(|| not_ours("it answers something else"))?;
     if welcome.abi != ABI {
         return Err(Error::AbiMismatch { ours: ABI, theirs: welcome.abi });
     }
-    let participant =
-        welcome.verdict.map_err(|reason| Error::Refused { name: name.to_owned(), reason })?;
+    let participant = welcome.verdict.map_err(|reason| Error::Refused { name: name.to_owned(), reason })?;
     let fds: [OwnedFd; 3] = answer.fds.try_into().map_err(|_| not_ours("it hands over no memory"))?;
     let [control, data, host] = fds;
     Arena::attach(control, data, host, participant, expected)

@@ -35,13 +35,19 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let fd = match open(&path, flags, Mode::empty()) {
             Ok(fd) => fd,
-            Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "the meeting directory" }),
+            Err(Errno::MFILE | Errno::NFILE) => {
+                return Err(Error::TooManyFiles { what: "the meeting directory" });
+            }
             Err(errno) => return Err(bad(format!("it cannot be opened: {errno}"))),
         };
         let stat = fstat(&fd).map_err(|errno| bad(errno.to_string()))?;
         let me = rustix::process::getuid().as_raw();
         if stat.st_uid != me {
-            return Err(Error::WrongUser { what: path.display().to_string(), found: stat.st_uid, expected: me });
+            return Err(Error::WrongUser {
+                what: path.display().to_string(),
+                found: stat.st_uid,
+                expected: me,
+            });
         }
         if stat.st_mode & 0o077 != 0 {
             let mode = stat.st_mode & 0o777;

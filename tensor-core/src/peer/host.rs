@@ -150,7 +150,9 @@ impl Reception {
         while let Ok(socket) = accept_with(self.name.listener(), flags) {
             let token = self.next_connection;
             let data = EventData::new_u64(token);
-            if self.pending.len() < MAX_PENDING && epoll::add(&self.epoll, &socket, data, EventFlags::IN).is_ok() {
+            if self.pending.len() < MAX_PENDING
+                && epoll::add(&self.epoll, &socket, data, EventFlags::IN).is_ok()
+            {
                 self.next_connection += 1;
                 self.pending.insert(token, (socket, Instant::now() + PATIENCE));
             }
@@ -170,7 +172,9 @@ impl Reception {
                     self.arena.retire(id);
                     return;
                 }
-                if let Err(errno) = epoll::add(&self.epoll, &pidfd, EventData::new_u64(u64::from(id)), EventFlags::IN) {
+                if let Err(errno) =
+                    epoll::add(&self.epoll, &pidfd, EventData::new_u64(u64::from(id)), EventFlags::IN)
+                {
                     tracing::error!(%errno, id, "the life of a participant cannot be watched");
                 }
                 // Replacing closes the pidfd of whoever had the number before, which also takes it out of epoll.

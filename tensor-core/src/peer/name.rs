@@ -58,7 +58,8 @@ impl HostedName {
         if let Some(pid) = living_host(directory, file)? {
             return Err(Error::NameTaken { name: name.to_owned(), pid });
         }
-        let stat = statat(directory.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW).map_err(io("stat of a socket"))?;
+        let stat =
+            statat(directory.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW).map_err(io("stat of a socket"))?;
         renameat(directory.fd(), temporary, directory.fd(), file).map_err(io("renaming a socket"))?;
         drop(lock);
         Ok(stat.st_ino)
@@ -126,12 +127,13 @@ impl DirectoryLock {
     fn acquire(directory: &Directory) -> Result<DirectoryLock, Error> {
         // A description of its own: `flock` excludes descriptions, and so the threads of one process too.
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(directory.fd(), ".", flags, rustix::fs::Mode::empty()).map_err(|errno| {
-            match errno {
-                Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "the directory's lock" },
-                errno => Error::Io { what: "opening the meeting directory", source: errno.into() },
-            }
-        })?;
+        let fd =
+            rustix::fs::openat(directory.fd(), ".", flags, rustix::fs::Mode::empty()).map_err(|errno| {
+                match errno {
+                    Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "the directory's lock" },
+                    errno => Error::Io { what: "opening the meeting directory", source: errno.into() },
+                }
+            })?;
         let start = Instant::now();
         loop {
             match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
@@ -140,7 +142,10 @@ impl DirectoryLock {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err(Errno::WOULDBLOCK) => {
-                    return Err(Error::Timeout { what: "the lock of the meeting directory", after: LOCK_PATIENCE });
+                    return Err(Error::Timeout {
+                        what: "the lock of the meeting directory",
+                        after: LOCK_PATIENCE,
+                    });
                 }
                 Err(errno) => return Err(Error::Io { what: "flock", source: errno.into() }),
             }

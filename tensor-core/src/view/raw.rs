@@ -130,12 +130,18 @@ impl RawParts {
         Ok(())
     }
 
+    /// The column of field `field`.
+    #[must_use]
+    pub(crate) fn column(&self, schema: &Schema, field: usize) -> Column {
+        assert!(field < schema.fields().len(), "field {field} of a schema with {}", schema.fields().len());
+        // SAFETY: by the contract of `new` there is a column for each field of the schema, and `field` is one.
+        unsafe { self.columns.add(field).read() }
+    }
+
     /// The address of field `field`.
     #[must_use]
     pub(crate) fn field_ptr(&self, schema: &Schema, field: usize) -> NonNull<u8> {
-        assert!(field < schema.fields().len(), "field {field} of a schema with {}", schema.fields().len());
-        // SAFETY: by the contract of `new` there is a column for each field of the schema, and `field` is one.
-        let column = unsafe { self.columns.add(field).read() };
+        let column = self.column(schema, field);
         // SAFETY: by the contract of `new` this stays inside the allocation at `base`.
         unsafe { self.base.add(column.offset + self.index * column.stride) }
     }

@@ -6,5 +6,5 @@ mod patience;
 
 pub(crate) use bell::Bell;
 pub(crate) use futex::{futex_wait, futex_wake};
-pub(crate) use patience::{Patience, SLICE, Sleep, wait_for};
 pub use patience::WaitStrategy;
+pub(crate) use patience::{Look, Patience, SLICE, Sleep, wait_for};

@@ -4,6 +4,15 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
+/// How hard to look before saying that there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At the hints only: while spinning.
+    Hints,
+    /// At every slot word: before a verdict.
+    Words,
+}
+
 /// No sleep is longer than this: then deadlines, signals and the host's life are looked at again, so that a wake-up
 /// lost with a killed process costs one slice and no more.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
@@ -57,13 +66,14 @@ impl Sleep for super::Bell {
 /// Polls between two looks at the clock or two yields.
 const POLLS: u32 = 24;
 
-/// Repeats `attempt` until it finds something, its error, or the end of the patience.
+/// Repeats `attempt` until it finds something, its error, or the end of the patience. It looks at hints while it spins,
+/// and at every word before it lets the thread sleep.
 pub(crate) fn wait_for<T>(
     patience: &mut Patience<'_>,
     place: &impl Sleep,
-    mut attempt: impl FnMut() -> Result<Option<T>, Error>,
+    mut attempt: impl FnMut(Look) -> Result<Option<T>, Error>,
 ) -> Result<T, Error> {
-    if let Some(found) = attempt()? {
+    if let Some(found) = attempt(Look::Hints)? {
         return Ok(found);
     }
     let start = Instant::now();
@@ -72,13 +82,13 @@ pub(crate) fn wait_for<T>(
     }
     loop {
         let prepared = place.prepare();
-        if let Some(found) = attempt()? {
+        if let Some(found) = attempt(Look::Words)? {
             return Ok(found);
         }
         let left = time_left(patience, start)?;
         (patience.look_around)()?;
         place.sleep(prepared, left.min(SLICE));
-        if let Some(found) = attempt()? {
+        if let Some(found) = attempt(Look::Hints)? {
             return Ok(found);
         }
     }
@@ -87,7 +97,7 @@ pub(crate) fn wait_for<T>(
 fn spin<T>(
     patience: &mut Patience<'_>,
     start: Instant,
-    attempt: &mut impl FnMut() -> Result<Option<T>, Error>,
+    attempt: &mut impl FnMut(Look) -> Result<Option<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let (budget, give_way) = match patience.strategy {
         WaitStrategy::Block => return Ok(None),
@@ -98,7 +108,7 @@ fn spin<T>(
     loop {
         for _ in 0..POLLS {
             std::hint::spin_loop();
-            if let Some(found) = attempt()? {
+            if let Some(found) = attempt(Look::Hints)? {
                 return Ok(Some(found));
             }
         }
@@ -113,6 +123,9 @@ fn spin<T>(
         if now - looked >= SLICE {
             looked = now;
             (patience.look_around)()?;
+            if let Some(found) = attempt(Look::Words)? {
+                return Ok(Some(found));
+            }
         }
         time_left(patience, start)?;
     }
@@ -131,7 +144,11 @@ mod tests {
     use super::super::Bell;
     use super::*;
 
-    fn patience(timeout: Duration, strategy: WaitStrategy, look: &mut dyn FnMut() -> Result<(), Error>) -> Patience<'_> {
+    fn patience(
+        timeout: Duration,
+        strategy: WaitStrategy,
+        look: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Patience<'_> {
         Patience { what: "the test", timeout: Some(timeout), strategy, look_around: look }
     }
 
@@ -143,7 +160,7 @@ mod tests {
             let mut look = || Ok(());
             let start = Instant::now();
             let result: Result<(), Error> =
-                wait_for(&mut patience(timeout, strategy, &mut look), &bell, || Ok(None));
+                wait_for(&mut patience(timeout, strategy, &mut look), &bell, |_| Ok(None));
             assert!(matches!(result, Err(Error::Timeout { .. })));
             assert!(start.elapsed() >= timeout);
         }
@@ -155,7 +172,7 @@ mod tests {
         for strategy in [WaitStrategy::default(), WaitStrategy::Spin, WaitStrategy::Block] {
             let mut look = || Err(Error::Forked);
             let result: Result<(), Error> =
-                wait_for(&mut patience(Duration::from_secs(60), strategy, &mut look), &bell, || Ok(None));
+                wait_for(&mut patience(Duration::from_secs(60), strategy, &mut look), &bell, |_| Ok(None));
             assert!(matches!(result, Err(Error::Forked)));
         }
     }
@@ -172,7 +189,7 @@ mod tests {
             });
             let mut look = || Ok(());
             let mut patience = patience(Duration::from_secs(60), WaitStrategy::Block, &mut look);
-            wait_for(&mut patience, &bell, || {
+            wait_for(&mut patience, &bell, |_| {
                 Ok(ready.load(std::sync::atomic::Ordering::Acquire).then_some(()))
             })
             .unwrap();

@@ -1,0 +1,133 @@
+//! What senders, receivers, clients and servers have in common: an arena, a timeout, and a way to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arena::{Arena, Claim, Expected, Status};
+use crate::error::{Error, Full};
+use crate::peer::{Role, attach};
+use crate::wait::{Look, Patience, Sleep, WaitStrategy, wait_for};
+
+/// How long a call, a loan or a connection may take unless the program says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a builder of an endpoint collects.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) name: String,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) strategy: WaitStrategy,
+}
+
+impl Options {
+    pub(crate) fn new(name: &str) -> Options {
+        Options { name: name.to_owned(), timeout: Some(DEFAULT_TIMEOUT), strategy: WaitStrategy::default() }
+    }
+}
+
+/// Called once per slice of a wait; its error ends the wait.
+pub(crate) type LookAround<'a> = &'a mut dyn FnMut() -> Result<(), Error>;
+
+/// A participant of an arena.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    arena: Arc<Arena>,
+    timeout: Option<Duration>,
+    strategy: WaitStrategy,
+}
+
+impl Endpoint {
+    pub(crate) fn connect(
+        options: &Options,
+        role: Role,
+        expected: &Expected,
+        look_around: LookAround<'_>,
+    ) -> Result<Endpoint, Error> {
+        let arena = attach(&options.name, role, expected, options.timeout, look_around)?;
+        Ok(Endpoint { arena: Arc::new(arena), timeout: options.timeout, strategy: options.strategy })
+    }
+
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// A free slot if there is one now.
+    pub(crate) fn try_loan(&self) -> Result<Option<Claim>, Error> {
+        self.arena.try_loan(Look::Words)
+    }
+
+    /// A free slot, waiting for one for up to `timeout`.
+    pub(crate) fn loan(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<Claim, Error> {
+        self.wait("a free slot", timeout, look_around, self.arena.free_bell(), |look| {
+            self.arena.try_loan(look)
+        })
+        .map_err(|error| match error {
+            Error::Timeout { after, .. } => Error::Full(Box::new(Full {
+                arena: self.arena.name().to_owned(),
+                slots: self.arena.slots(),
+                waited: after,
+                holders: self.arena.holders(),
+            })),
+            error => error,
+        })
+    }
+
+    /// The record that was sent first, if there is one now.
+    pub(crate) fn try_take(&self) -> Result<Option<Claim>, Error> {
+        self.arena.try_take(Look::Words)
+    }
+
+    /// The record that was sent first, waiting for one for up to `timeout`.
+    pub(crate) fn take(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<Claim, Error> {
+        let what = if self.arena.reply().is_some() { "a request" } else { "a record" };
+        self.wait(what, timeout, look_around, self.arena.ready_bell(), |look| self.arena.try_take(look))
+    }
+
+    /// Waits for the answer to a published request.
+    pub(crate) fn outcome(
+        &self,
+        claim: &Claim,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<(), Error> {
+        let place = self.arena.caller_place(claim.slot());
+        let status = self.wait("the reply", timeout, look_around, &place, |_| claim.outcome())?;
+        match status {
+            Status::Answered => Ok(()),
+            Status::Failed => Err(Error::Remote(Box::new(claim.failure()))),
+            Status::WorkerDied => Err(Error::WorkerDied {
+                name: self.arena.name().to_owned(),
+                reason: "and the request may not be repeated".to_owned(),
+            }),
+        }
+    }
+
+    fn wait<T>(
+        &self,
+        what: &'static str,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+        place: &impl Sleep,
+        attempt: impl FnMut(Look) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        let mut look = || {
+            self.arena.check_process()?;
+            self.arena.check_host()?;
+            look_around()
+        };
+        let mut patience = Patience { what, timeout, strategy: self.strategy, look_around: &mut look };
+        wait_for(&mut patience, place, attempt)
+    }
+}

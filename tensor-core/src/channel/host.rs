@@ -1,0 +1,115 @@
+//! Hosting an arena.
+
+use std::marker::PhantomData;
+
+use crate::arena::{Arena, Plan, SLOTS, SPARSE};
+use crate::error::{Error, Holder};
+use crate::peer::Host;
+use crate::schema::Schema;
+use crate::view::Record;
+
+/// What a builder of a host collects.
+#[derive(Clone, Debug)]
+pub(crate) struct HostOptions {
+    pub(crate) name: String,
+    pub(crate) slots: usize,
+    pub(crate) flags: u32,
+}
+
+impl HostOptions {
+    pub(crate) fn new(name: &str) -> HostOptions {
+        HostOptions { name: name.to_owned(), slots: 16, flags: 0 }
+    }
+
+    pub(crate) fn set(&mut self, flag: u32, on: bool) {
+        self.flags = if on { self.flags | flag } else { self.flags & !flag };
+    }
+}
+
+/// An arena hosted by this process, whatever its records are.
+pub(crate) struct Hosted {
+    host: Host,
+}
+
+impl Hosted {
+    pub(crate) fn create(
+        options: &HostOptions,
+        request: Schema,
+        reply: Option<Schema>,
+    ) -> Result<Hosted, Error> {
+        if !SLOTS.contains(&options.slots) {
+            let (least, most) = (*SLOTS.start(), *SLOTS.end());
+            return Err(Error::BadSegment {
+                reason: format!("{} slots were asked for, expected {least} to {most}", options.slots),
+            });
+        }
+        for schema in [Some(&request), reply.as_ref()].into_iter().flatten() {
+            schema.validate()?;
+        }
+        let plan = Plan { slots: options.slots, request, reply };
+        Ok(Hosted { host: Host::start(Arena::create(&options.name, plan, options.flags)?)? })
+    }
+
+    pub(crate) fn arena(&self) -> &Arena {
+        self.host.arena()
+    }
+}
+
+/// An arena of records of type `R`, hosted by this process. Dropping it gives the name back and ends every wait of those
+/// who are attached; records that are held stay valid.
+pub struct Channel<R> {
+    hosted: Hosted,
+    record: PhantomData<fn() -> R>,
+}
+
+/// Configures a [`Channel`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ChannelBuilder<R> {
+    options: HostOptions,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> Channel<R> {
+    /// A channel under `name`, which senders and receivers connect to.
+    pub fn builder(name: &str) -> ChannelBuilder<R> {
+        ChannelBuilder { options: HostOptions::new(name), record: PhantomData }
+    }
+
+    /// How many slots nobody holds at this moment.
+    #[must_use]
+    pub fn free_slots(&self) -> usize {
+        self.hosted.arena().free_slots()
+    }
+
+    /// Who holds slots at this moment, most first.
+    #[must_use]
+    pub fn pins(&self) -> Vec<Holder> {
+        self.hosted.arena().holders()
+    }
+}
+
+impl<R: Record> ChannelBuilder<R> {
+    /// How many records can exist at once; at least 2, 16 by default.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.options.slots = slots;
+        self
+    }
+
+    /// Whether memory comes into being when it is first touched. By default all of it is there before the first loan, so
+    /// that no call is slowed down, or killed, by a missing page.
+    pub fn sparse(mut self, sparse: bool) -> Self {
+        self.options.set(SPARSE, sparse);
+        self
+    }
+
+    /// Makes the arena and takes the name.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::InvalidName`], [`Error::OutOfMemory`], [`Error::TooManyFiles`],
+    /// [`Error::BadDirectory`], [`Error::WrongUser`], [`Error::InvalidSchema`], [`Error::Io`].
+    pub fn create(self) -> Result<Channel<R>, Error> {
+        let hosted = Hosted::create(&self.options, R::SCHEMA.clone(), None)?;
+        Ok(Channel { hosted, record: PhantomData })
+    }
+}

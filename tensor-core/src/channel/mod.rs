@@ -1,0 +1,16 @@
+//! One-way records: a [`Channel`] hosts the arena, [`Sender`]s fill and send, [`Receiver`]s take.
+
+mod endpoint;
+mod host;
+mod loan;
+mod receiver;
+mod record;
+mod sender;
+
+pub(crate) use endpoint::{Endpoint, Options};
+pub use host::{Channel, ChannelBuilder};
+pub(crate) use host::{HostOptions, Hosted};
+pub use loan::{Loan, SendError};
+pub use receiver::{Received, Receiver, ReceiverBuilder};
+pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
+pub use sender::{Sender, SenderBuilder};

@@ -1,0 +1,108 @@
+//! Receiving records.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::time::Duration;
+
+use super::{Endpoint, Options, RefRecord};
+use crate::arena::{Claim, Expected, Half};
+use crate::error::Error;
+use crate::peer::Role;
+use crate::view::Record;
+use crate::wait::WaitStrategy;
+
+/// Takes records of type `R`, in the order they were sent. Several receivers compete; each record goes to one.
+pub struct Receiver<R> {
+    endpoint: Endpoint,
+    record: PhantomData<fn() -> R>,
+}
+
+/// Configures a [`Receiver`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ReceiverBuilder<R> {
+    options: Options,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> ReceiverBuilder<R> {
+    /// How long connecting and receiving may take; 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How waits proceed.
+    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
+        self.options.strategy = strategy;
+        self
+    }
+
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::connect`](super::SenderBuilder::connect).
+    pub fn connect(self) -> Result<Receiver<R>, Error> {
+        let expected = Expected { request: Some(R::SCHEMA.clone()), reply: None };
+        let endpoint = Endpoint::connect(&self.options, Role::Receiver, &expected, &mut || Ok(()))?;
+        Ok(Receiver { endpoint, record: PhantomData })
+    }
+}
+
+impl<R: Record> Receiver<R> {
+    /// A receiver for the channel called `name`.
+    pub fn builder(name: &str) -> ReceiverBuilder<R> {
+        ReceiverBuilder { options: Options::new(name), record: PhantomData }
+    }
+
+    fn record(claim: Claim) -> Result<Received<R>, Error> {
+        // SAFETY: `connect` compared `R::SCHEMA` with the arena's schema.
+        let record = unsafe { RefRecord::adopt(claim, Half::Request) }?;
+        Ok(Received { record })
+    }
+
+    /// The record that was sent first, waiting for one for up to the timeout.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::HostDied`], [`Error::Forked`], [`Error::Corrupt`].
+    pub fn receive(&self) -> Result<Received<R>, Error> {
+        Self::record(self.endpoint.take(self.endpoint.timeout(), &mut || Ok(()))?)
+    }
+
+    /// As [`Receiver::receive`], waiting for up to `timeout`.
+    ///
+    /// # Errors
+    /// As [`Receiver::receive`].
+    pub fn receive_timeout(&self, timeout: Duration) -> Result<Received<R>, Error> {
+        Self::record(self.endpoint.take(Some(timeout), &mut || Ok(()))?)
+    }
+
+    /// The record that was sent first, if there is one now.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub fn try_receive(&self) -> Result<Option<Received<R>>, Error> {
+        self.endpoint.try_take()?.map(Self::record).transpose()
+    }
+}
+
+/// A record that was received, or the reply to a call. Dropping it gives its slot back.
+///
+/// It dereferences to the record's read-only view ([`Record::Ref`]).
+pub struct Received<R: Record> {
+    record: RefRecord<R>,
+}
+
+impl<R: Record> Received<R> {
+    pub(crate) fn new(record: RefRecord<R>) -> Received<R> {
+        Received { record }
+    }
+}
+
+impl<R: Record> Deref for Received<R> {
+    type Target = R::Ref;
+
+    fn deref(&self) -> &R::Ref {
+        &self.record
+    }
+}

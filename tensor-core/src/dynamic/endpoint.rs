@@ -1,0 +1,373 @@
+//! Endpoints and hosts without a Rust type for their records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DynRecord, Lease};
+use crate::arena::{Claim, Expected, Half, MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::channel::{Endpoint, HostOptions, Hosted, Options};
+use crate::error::{Error, Holder, RemoteError};
+use crate::peer::Role;
+use crate::schema::Schema;
+use crate::wait::WaitStrategy;
+
+/// Called at least every 100 ms of a wait; its error ends the wait.
+pub type LookAround<'a> = &'a mut dyn FnMut() -> Result<(), Error>;
+
+/// How an endpoint connects and waits.
+#[derive(Clone, Debug)]
+pub struct EndpointOptions {
+    /// The meeting point.
+    pub name: String,
+    /// How long connecting may take, and every wait that names no timeout of its own; `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// How waits proceed.
+    pub strategy: WaitStrategy,
+    /// The schema of the record or request, to be compared; `None` takes what is there.
+    pub request: Option<Schema>,
+    /// The schema of the reply, likewise.
+    pub reply: Option<Schema>,
+}
+
+impl EndpointOptions {
+    fn connect(self, role: Role, service: bool, look_around: LookAround<'_>) -> Result<Endpoint, Error> {
+        let options = Options { name: self.name, timeout: self.timeout, strategy: self.strategy };
+        let expected = Expected { request: self.request, reply: self.reply };
+        let endpoint = Endpoint::connect(&options, role, &expected, look_around)?;
+        if endpoint.arena().reply().is_some() != service {
+            let reason = match service {
+                true => "it is a one-way channel: use a Sender or a Receiver",
+                false => "it is a service: use a Client or a server",
+            };
+            return Err(Error::Refused { name: options.name, reason: reason.to_owned() });
+        }
+        Ok(endpoint)
+    }
+}
+
+/// How an arena is made.
+#[derive(Clone, Debug)]
+pub struct HostSettings {
+    /// The meeting point.
+    pub name: String,
+    /// How many records can exist at once.
+    pub slots: usize,
+    /// Whether memory comes into being when it is touched.
+    pub sparse: bool,
+    /// Whether workers may write into requests.
+    pub mutates_request: bool,
+    /// Whether loans go round the ring of slots.
+    pub ring_order: bool,
+}
+
+/// An arena that this process hosts.
+pub struct DynHost {
+    hosted: Hosted,
+}
+
+impl DynHost {
+    /// Makes the arena and takes the name; with a reply it is a service, else a one-way channel.
+    ///
+    /// # Errors
+    /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create).
+    pub fn create(settings: &HostSettings, request: Schema, reply: Option<Schema>) -> Result<DynHost, Error> {
+        let mut options = HostOptions::new(&settings.name);
+        options.slots = settings.slots;
+        options.set(SPARSE, settings.sparse);
+        options.set(MUTATES_REQUEST, settings.mutates_request);
+        options.set(RING_ORDER, settings.ring_order);
+        Ok(DynHost { hosted: Hosted::create(&options, request, reply)? })
+    }
+
+    /// How many slots nobody holds at this moment.
+    #[must_use]
+    pub fn free_slots(&self) -> usize {
+        self.hosted.arena().free_slots()
+    }
+
+    /// Who holds slots at this moment, most first.
+    #[must_use]
+    pub fn pins(&self) -> Vec<Holder> {
+        self.hosted.arena().holders()
+    }
+
+    /// Whether process `pid` is ready to receive.
+    #[must_use]
+    pub fn is_attached(&self, pid: u32) -> bool {
+        self.hosted.arena().is_attached(pid)
+    }
+}
+
+macro_rules! describe {
+    ($($endpoint:ty),*) => {$(
+        impl $endpoint {
+            /// The schema of the record or request.
+            #[must_use]
+            pub fn request_schema(&self) -> &Arc<Schema> {
+                &self.endpoint.arena().request().schema
+            }
+
+            /// The schema of the reply; `None` for a one-way channel.
+            #[must_use]
+            pub fn reply_schema(&self) -> Option<&Arc<Schema>> {
+                self.endpoint.arena().reply().map(|part| &part.schema)
+            }
+
+            /// The number of slots.
+            #[must_use]
+            pub fn slots(&self) -> usize {
+                self.endpoint.arena().slots()
+            }
+
+            /// Who holds slots at this moment, most first.
+            #[must_use]
+            pub fn pins(&self) -> Vec<Holder> {
+                self.endpoint.arena().holders()
+            }
+
+            /// How long a wait lasts that names no timeout of its own.
+            #[must_use]
+            pub fn timeout(&self) -> Option<Duration> {
+                self.endpoint.timeout()
+            }
+        }
+    )*};
+}
+
+describe!(DynSender, DynReceiver, DynClient, DynServer);
+
+/// Sends records.
+pub struct DynSender {
+    endpoint: Endpoint,
+}
+
+/// Receives records.
+pub struct DynReceiver {
+    endpoint: Endpoint,
+}
+
+/// Calls a service.
+pub struct DynClient {
+    endpoint: Endpoint,
+}
+
+/// Answers calls.
+pub struct DynServer {
+    endpoint: Endpoint,
+}
+
+/// A send or call that did not happen, or failed, and the record where it can be repaired and sent again.
+pub type NotSent = Box<(Error, Option<DynRecord>)>;
+
+fn loan(
+    endpoint: &Endpoint,
+    timeout: Option<Duration>,
+    look_around: LookAround<'_>,
+) -> Result<DynRecord, Error> {
+    let claim = endpoint.loan(timeout, look_around)?;
+    let mut record = DynRecord::blank(Arc::new(Lease::slot(claim)), Half::Request, None);
+    if cfg!(debug_assertions) {
+        record.fill(0xA5);
+    }
+    Ok(record)
+}
+
+/// Publishes a filled record. `strict` refuses while a view of one of its fields lives.
+fn publish(record: DynRecord, strict: bool, call: bool) -> Result<Arc<Lease>, NotSent> {
+    if let Err(error) = record.check_complete() {
+        return Err(Box::new((error, Some(record))));
+    }
+    if let Some((field, aliases)) = record.first_alias().filter(|_| strict) {
+        return Err(Box::new((Error::Aliased { field, aliases }, Some(record))));
+    }
+    let lease = Arc::clone(record.lease());
+    // This function's two references; any other is an alias that keeps the sender's hold.
+    let aliased = Arc::strong_count(&lease) > 2;
+    let parts = record.parts();
+    match claim_of(&lease).publish(parts.presence(), |dim| parts.dim(dim), call || aliased, lease.aliased()) {
+        Ok(()) => Ok(lease),
+        Err(error) => Err(Box::new((error, None))),
+    }
+}
+
+fn claim_of(lease: &Lease) -> &Claim {
+    lease.claim().expect("endpoints deal in slots")
+}
+
+impl DynSender {
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::connect`](crate::channel::SenderBuilder::connect).
+    pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynSender, Error> {
+        Ok(DynSender { endpoint: options.connect(Role::Sender, false, look_around)? })
+    }
+
+    /// A slot to fill.
+    ///
+    /// # Errors
+    /// As [`Sender::loan`](crate::channel::Sender::loan).
+    pub fn loan(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<DynRecord, Error> {
+        loan(&self.endpoint, timeout, look_around)
+    }
+
+    /// Sends a record that was loaned here. Views of its fields that still live keep its slot from being used again.
+    ///
+    /// # Errors
+    /// The record comes back with [`Error::MissingField`], [`Error::DimUnset`], [`Error::Aliased`].
+    pub fn send(&self, record: DynRecord, strict: bool) -> Result<(), NotSent> {
+        publish(record, strict, false).map(drop)
+    }
+}
+
+impl DynReceiver {
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::connect`](crate::channel::SenderBuilder::connect).
+    pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynReceiver, Error> {
+        Ok(DynReceiver { endpoint: options.connect(Role::Receiver, false, look_around)? })
+    }
+
+    /// The record that was sent first.
+    ///
+    /// # Errors
+    /// As [`Receiver::receive`](crate::channel::Receiver::receive).
+    pub fn receive(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynRecord, Error> {
+        let claim = self.endpoint.take(timeout, look_around)?;
+        DynRecord::adopted(Arc::new(Lease::slot(claim)), Half::Request, None, false)
+    }
+
+    /// The record that was sent first, if there is one now.
+    ///
+    /// # Errors
+    /// As [`Receiver::try_receive`](crate::channel::Receiver::try_receive).
+    pub fn try_receive(&self) -> Result<Option<DynRecord>, Error> {
+        let taken = self.endpoint.try_take()?;
+        taken
+            .map(|claim| DynRecord::adopted(Arc::new(Lease::slot(claim)), Half::Request, None, false))
+            .transpose()
+    }
+}
+
+impl DynClient {
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`](crate::service::ClientBuilder::connect).
+    pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynClient, Error> {
+        Ok(DynClient { endpoint: options.connect(Role::Sender, true, look_around)? })
+    }
+
+    /// A slot to fill.
+    ///
+    /// # Errors
+    /// As [`Client::loan`](crate::service::Client::loan).
+    pub fn loan(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<DynRecord, Error> {
+        loan(&self.endpoint, timeout, look_around)
+    }
+
+    /// Calls with a record that was loaned here and waits for the reply.
+    ///
+    /// # Errors
+    /// The record comes back with [`Error::MissingField`], [`Error::DimUnset`], [`Error::Aliased`]; the rest as
+    /// [`CallLoan::call`](crate::service::CallLoan::call).
+    pub fn call(
+        &self,
+        record: DynRecord,
+        strict: bool,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynRecord, NotSent> {
+        let lease = publish(record, strict, true)?;
+        if let Err(error) = self.endpoint.outcome(claim_of(&lease), timeout, look_around) {
+            // Aliases of the request may live on; the call does not.
+            claim_of(&lease).leave();
+            return Err(Box::new((error, None)));
+        }
+        DynRecord::adopted(lease, Half::Reply, None, false).map_err(|error| Box::new((error, None)))
+    }
+}
+
+impl DynServer {
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`](crate::service::ClientBuilder::connect).
+    pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynServer, Error> {
+        Ok(DynServer { endpoint: options.connect(Role::Receiver, true, look_around)? })
+    }
+
+    /// The request that was sent first, as a run of one.
+    ///
+    /// # Errors
+    /// As [`Server::receive`](crate::service::Server::receive).
+    pub fn receive(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynExchange, Error> {
+        let claim = self.endpoint.take(timeout, look_around)?;
+        let mutable = self.endpoint.arena().header().flags & MUTATES_REQUEST != 0;
+        if mutable {
+            claim.mark_not_repeatable()?;
+        }
+        let lease = Arc::new(Lease::slot(claim));
+        let request = DynRecord::adopted(Arc::clone(&lease), Half::Request, Some(1), mutable)?;
+        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, Some(1)) })
+    }
+
+    /// The host's pidfd, readable once the host is dead.
+    #[must_use]
+    pub fn host_pidfd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.endpoint.arena().host_pidfd()
+    }
+}
+
+/// A run of requests to be answered, and the replies to be filled. The two records share one lease.
+pub struct DynExchange {
+    /// What was asked.
+    pub request: DynRecord,
+    /// The answer so far.
+    pub reply: DynRecord,
+}
+
+impl DynExchange {
+    /// Sends the answer. A reply that lacks a required field reaches the caller as [`Error::Remote`].
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub fn answer(self) -> Result<(), Error> {
+        if let Err(error) = self.reply.check_complete() {
+            return self.fail(&RemoteError {
+                type_name: error.name().to_owned(),
+                message: error.to_string(),
+                traceback: String::new(),
+            });
+        }
+        let (lease, aliased) = self.lease();
+        let parts = self.reply.parts();
+        claim_of(&lease).answer(parts.presence(), |dim| parts.dim(dim), aliased, lease.aliased())
+    }
+
+    /// Tells the caller that its request failed.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub fn fail(self, failure: &RemoteError) -> Result<(), Error> {
+        let (lease, aliased) = self.lease();
+        claim_of(&lease).fail(failure, aliased, lease.aliased())
+    }
+
+    /// The lease, and whether anything but this exchange leads to it.
+    fn lease(&self) -> (Arc<Lease>, bool) {
+        let lease = Arc::clone(self.request.lease());
+        // The two records' references and the one just made.
+        let aliased = Arc::strong_count(&lease) > 3;
+        (lease, aliased)
+    }
+}

@@ -1,0 +1,102 @@
+//! A shared hold on the memory of a record.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::arena::Claim;
+use crate::schema::{COLUMN_ALIGN, Column};
+
+/// A hold on the memory of a record, or of a run of records, shared by everything that leads to it. The memory is
+/// somebody else's after the last of them is dropped, on whatever thread that is.
+pub struct Lease {
+    memory: Memory,
+    /// How many [`FieldView`](super::FieldView)s lead to each field: those of the request, then those of the reply.
+    aliases: Box<[AtomicU32]>,
+}
+
+pub(super) enum Memory {
+    /// A claimed slot.
+    Slot(Claim),
+    /// This process's heap.
+    Heap(Heap),
+}
+
+/// Columns of this process's own.
+pub(super) struct Heap {
+    base: NonNull<u8>,
+    layout: Layout,
+    columns: Box<[Column]>,
+}
+
+// SAFETY: a `Heap` owns its memory; nothing in it is tied to a thread.
+unsafe impl Send for Heap {}
+// SAFETY: through `&Heap` nothing is written.
+unsafe impl Sync for Heap {}
+
+impl Heap {
+    /// `size` zeroed bytes for these columns.
+    pub(super) fn zeroed(columns: Vec<Column>, size: usize) -> Heap {
+        let layout =
+            Layout::from_size_align(size.max(1), COLUMN_ALIGN).expect("columns fit the address space");
+        // SAFETY: the size is not zero.
+        let base = unsafe { alloc_zeroed(layout) };
+        let base = NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout));
+        Heap { base, layout, columns: columns.into() }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `zeroed` with this layout, and freed once.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+    }
+}
+
+impl Lease {
+    pub(super) fn slot(claim: Claim) -> Lease {
+        let arena = claim.arena();
+        let reply_fields = arena.reply().map_or(0, |part| part.schema.fields().len());
+        let fields = arena.request().schema.fields().len() + reply_fields;
+        Lease { memory: Memory::Slot(claim), aliases: (0..fields).map(|_| AtomicU32::new(0)).collect() }
+    }
+
+    pub(super) fn heap(heap: Heap) -> Lease {
+        let aliases = heap.columns.iter().map(|_| AtomicU32::new(0)).collect();
+        Lease { memory: Memory::Heap(heap), aliases }
+    }
+
+    pub(super) fn claim(&self) -> Option<&Claim> {
+        match &self.memory {
+            Memory::Slot(claim) => Some(claim),
+            Memory::Heap(_) => None,
+        }
+    }
+
+    pub(super) fn heap_place(&self) -> Option<(NonNull<u8>, &[Column])> {
+        match &self.memory {
+            Memory::Slot(_) => None,
+            Memory::Heap(heap) => Some((heap.base, &heap.columns)),
+        }
+    }
+
+    pub(super) fn count_alias(&self, index: usize, up: bool) {
+        if up {
+            self.aliases[index].fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.aliases[index].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many views lead to the field with this index, the reply's fields counted on from the request's.
+    pub(super) fn aliases_of(&self, index: usize) -> usize {
+        self.aliases[index].load(Ordering::Relaxed) as usize
+    }
+
+    /// The fields that a view leads to, one bit each, as far as a mask reaches.
+    pub(super) fn aliased(&self) -> u64 {
+        (0..self.aliases.len().min(64))
+            .filter(|&index| self.aliases_of(index) > 0)
+            .fold(0, |mask, bit| mask | 1 << bit)
+    }
+}

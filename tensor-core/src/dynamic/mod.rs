@@ -1,0 +1,18 @@
+//! Records whose schema is known at run time only: what bindings to other languages are made of.
+//!
+//! The types here are those of [`channel`](crate::channel) and [`service`](crate::service) without a Rust type for the
+//! record. A hold on a slot is shared ([`Lease`]), because in a garbage-collected language any number of aliases may lead
+//! to its memory; the slot is used again only after the last of them.
+
+mod endpoint;
+mod field;
+mod lease;
+mod record;
+
+pub use endpoint::{
+    DynClient, DynExchange, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
+    LookAround, NotSent,
+};
+pub use field::{FieldView, MAX_VIEW_RANK};
+pub use lease::Lease;
+pub use record::{DynRecord, heap_run};

@@ -1,0 +1,98 @@
+//! Hosting a service.
+
+use std::marker::PhantomData;
+
+use super::worker::{PythonWorker, Worker};
+use crate::arena::{MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::channel::{HostOptions, Hosted};
+use crate::error::{Error, Holder};
+use crate::view::Record;
+
+/// An arena of requests and replies, hosted by this process. Dropping it gives the name back and ends every wait of those
+/// who are attached; records that are held stay valid.
+pub struct Service<Req, Rep> {
+    hosted: Hosted,
+    records: PhantomData<fn() -> (Req, Rep)>,
+}
+
+/// Configures a [`Service`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServiceBuilder<Req, Rep> {
+    options: HostOptions,
+    records: PhantomData<fn() -> (Req, Rep)>,
+}
+
+impl<Req: Record, Rep: Record> Service<Req, Rep> {
+    /// A service under `name`, which clients and servers connect to.
+    pub fn builder(name: &str) -> ServiceBuilder<Req, Rep> {
+        ServiceBuilder { options: HostOptions::new(name), records: PhantomData }
+    }
+
+    /// Starts a Python worker for this service and returns once it can answer. Its output goes where this process's
+    /// does. It is stopped when the returned handle is dropped.
+    ///
+    /// # Errors
+    /// [`Error::WorkerExited`] when it cannot be started or ends before it is ready; [`Error::Timeout`] when it is not
+    /// ready in time.
+    pub fn spawn(&self, worker: PythonWorker) -> Result<Worker, Error> {
+        worker.spawn(self.hosted.arena())
+    }
+
+    /// How many slots nobody holds at this moment.
+    #[must_use]
+    pub fn free_slots(&self) -> usize {
+        self.hosted.arena().free_slots()
+    }
+
+    /// Who holds slots at this moment, most first.
+    #[must_use]
+    pub fn pins(&self) -> Vec<Holder> {
+        self.hosted.arena().holders()
+    }
+
+    /// The inode of the memory that the records are in: the same number in every process that maps it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn data_inode(&self) -> Result<u64, Error> {
+        self.hosted.arena().data().inode()
+    }
+}
+
+impl<Req: Record, Rep: Record> ServiceBuilder<Req, Rep> {
+    /// How many calls can be under way at once, aliases included; at least 2, 16 by default.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.options.slots = slots;
+        self
+    }
+
+    /// Whether memory comes into being when it is first touched. By default all of it is there before the first call, so
+    /// that no call is slowed down, or killed, by a missing page.
+    pub fn sparse(mut self, sparse: bool) -> Self {
+        self.options.set(SPARSE, sparse);
+        self
+    }
+
+    /// Whether workers may write into requests. If so, a request that a dead worker had taken is not repeated.
+    pub fn mutates_request(mut self, mutates: bool) -> Self {
+        self.options.set(MUTATES_REQUEST, mutates);
+        self
+    }
+
+    /// Whether loans go round the ring of slots, so that concurrent requests lie side by side and form a batch, instead
+    /// of using the slot again whose memory is warm.
+    pub fn ring_order(mut self, ring: bool) -> Self {
+        self.options.set(RING_ORDER, ring);
+        self
+    }
+
+    /// Makes the arena and takes the name.
+    ///
+    /// # Errors
+    /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create).
+    pub fn create(self) -> Result<Service<Req, Rep>, Error> {
+        let hosted = Hosted::create(&self.options, Req::SCHEMA.clone(), Some(Rep::SCHEMA.clone()))?;
+        Ok(Service { hosted, records: PhantomData })
+    }
+}

@@ -1,0 +1,11 @@
+//! Calls: a [`Service`] hosts the arena, [`Client`]s call, [`Server`]s and Python workers answer.
+
+mod client;
+mod host;
+mod server;
+mod worker;
+
+pub use client::{CallLoan, Client, ClientBuilder};
+pub use host::{Service, ServiceBuilder};
+pub use server::{Request, Server, ServerBuilder};
+pub use worker::{PythonWorker, Worker};

@@ -1,0 +1,169 @@
+//! Answering calls in Rust.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::arena::{Claim, Expected, Half};
+use crate::channel::{Endpoint, MutStore, Options, RefStore};
+use crate::error::{Error, RemoteError};
+use crate::peer::Role;
+use crate::view::Record;
+use crate::wait::WaitStrategy;
+
+/// Answers calls with requests of type `Req` and replies of type `Rep`. Several servers share the work.
+pub struct Server<Req, Rep> {
+    endpoint: Endpoint,
+    records: PhantomData<fn() -> (Req, Rep)>,
+}
+
+/// Configures a [`Server`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServerBuilder<Req, Rep> {
+    options: Options,
+    records: PhantomData<fn() -> (Req, Rep)>,
+}
+
+impl<Req: Record, Rep: Record> ServerBuilder<Req, Rep> {
+    /// How long connecting and waiting for a request may take; 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How waits proceed.
+    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
+        self.options.strategy = strategy;
+        self
+    }
+
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`](super::ClientBuilder::connect).
+    pub fn connect(self) -> Result<Server<Req, Rep>, Error> {
+        let expected = Expected { request: Some(Req::SCHEMA.clone()), reply: Some(Rep::SCHEMA.clone()) };
+        let endpoint = Endpoint::connect(&self.options, Role::Receiver, &expected, &mut || Ok(()))?;
+        Ok(Server { endpoint, records: PhantomData })
+    }
+}
+
+impl<Req: Record, Rep: Record> Server<Req, Rep> {
+    /// A server for the service called `name`.
+    pub fn builder(name: &str) -> ServerBuilder<Req, Rep> {
+        ServerBuilder { options: Options::new(name), records: PhantomData }
+    }
+
+    /// The request that was sent first, waiting for one for up to the timeout.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::HostDied`], [`Error::Forked`], [`Error::Corrupt`].
+    pub fn receive(&self) -> Result<Request<Req, Rep>, Error> {
+        self.receive_within(self.endpoint.timeout())
+    }
+
+    /// As [`Server::receive`], waiting for up to `timeout`.
+    ///
+    /// # Errors
+    /// As [`Server::receive`].
+    pub fn receive_timeout(&self, timeout: Duration) -> Result<Request<Req, Rep>, Error> {
+        self.receive_within(Some(timeout))
+    }
+
+    fn receive_within(&self, timeout: Option<Duration>) -> Result<Request<Req, Rep>, Error> {
+        let claim = self.endpoint.take(timeout, &mut || Ok(()))?;
+        // SAFETY: `connect` compared both schemas with the arena's, and a server's claim on a taken slot allows reading
+        // its request and writing its reply.
+        unsafe { Request::adopt(claim) }
+    }
+
+    /// Answers requests, one at a time, until the service's host is gone. What `handler` returns as an error reaches the
+    /// caller as [`Error::Remote`], and so does a reply that lacks a required field.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`]. The end of the host is not an error.
+    pub fn serve<E, F>(&self, mut handler: F) -> Result<(), Error>
+    where
+        E: std::fmt::Display,
+        F: FnMut(&Req::Ref, &mut Rep::Mut) -> Result<(), E>,
+    {
+        loop {
+            match self.receive_within(None) {
+                Ok(mut request) => {
+                    let (question, reply) = request.split();
+                    match handler(question, reply) {
+                        Ok(()) => request.reply()?,
+                        Err(error) => request.fail(std::any::type_name::<E>(), &error.to_string())?,
+                    }
+                }
+                Err(Error::HostDied { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A request that this process answers. Dropping it unanswered tells the caller so.
+pub struct Request<Req: Record, Rep: Record> {
+    // The views before the claim: nothing may lead to the memory once the claim is gone.
+    request: RefStore<Req>,
+    reply: MutStore<Rep>,
+    claim: Claim,
+}
+
+impl<Req: Record, Rep: Record> Request<Req, Rep> {
+    /// # Safety
+    /// `Req::SCHEMA` and `Rep::SCHEMA` must be the schemas of the claim's arena.
+    unsafe fn adopt(claim: Claim) -> Result<Self, Error> {
+        // SAFETY: the caller vouches for both schemas, and the claim is kept beside the views. The two halves of a slot
+        // are different bytes.
+        unsafe {
+            let request = RefStore::adopt(&claim, Half::Request)?;
+            let reply = MutStore::new(&claim, Half::Reply);
+            Ok(Request { request, reply, claim })
+        }
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn request(&self) -> &Req::Ref {
+        self.request.view()
+    }
+
+    /// The answer so far.
+    #[must_use]
+    pub fn reply_mut(&mut self) -> &mut Rep::Mut {
+        self.reply.view_mut()
+    }
+
+    /// What was asked, and the answer to be written.
+    #[must_use]
+    pub fn split(&mut self) -> (&Req::Ref, &mut Rep::Mut) {
+        (self.request.view(), self.reply.view_mut())
+    }
+
+    /// Sends the answer. A reply that lacks a required field reaches the caller as [`Error::Remote`].
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub fn reply(self) -> Result<(), Error> {
+        let parts = self.reply.parts();
+        match parts.check_complete(Rep::SCHEMA) {
+            Ok(()) => self.claim.answer(parts.presence(), |dim| parts.dim(dim), false, 0),
+            Err(error) => self.fail(error.name(), &error.to_string()),
+        }
+    }
+
+    /// Tells the caller that this request failed.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub fn fail(self, type_name: &str, message: &str) -> Result<(), Error> {
+        let failure = RemoteError {
+            type_name: type_name.to_owned(),
+            message: message.to_owned(),
+            traceback: String::new(),
+        };
+        self.claim.fail(&failure, false, 0)
+    }
+}
