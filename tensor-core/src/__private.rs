@@ -8,12 +8,13 @@ pub use core;
 pub use ndarray;
 
 pub use crate::error::Error;
+pub use crate::schema::export_file::check_export;
 pub use crate::schema::{DType, Dim, Element, Extent, Field, Pad, Schema, Shape, Storage};
 pub use crate::view::{RawView, Record};
 pub use check::{
     check_dtype, check_extent, check_field, check_layout, check_pad, check_shape, check_target, padding,
 };
-pub use opaque::{ArrayIn, Fits, LaidOut, ScalarIn, StorageRead, pad};
+pub use opaque::{ArrayIn, Fits, LaidOut, ScalarIn, pad};
 
 /// Of the target that is compiled for.
 pub const LITTLE_ENDIAN: bool = cfg!(target_endian = "little");

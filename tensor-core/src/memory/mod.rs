@@ -1,5 +1,6 @@
 //! Memory that several processes share: sealed memfds, mapped once, and the flag that a fork wipes.
 
+mod available;
 mod fork;
 mod segment;
 

@@ -10,6 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::available::available_memory;
 use crate::error::Error;
 
 /// What keeps every process's mapping valid for good: nobody can resize the file or take these seals off again.
@@ -39,11 +40,14 @@ impl Segment {
             Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "shared memory" },
             errno => Error::OutOfMemory { bytes: size, reason: errno.to_string() },
         };
+        if let Some(left) = available_memory().filter(|left| *left < size as u64 && !options.sparse) {
+            return Err(Error::OutOfMemory { bytes: size, reason: format!("{left} bytes are available") });
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = memfd_create(label, flags).map_err(refused)?;
         ftruncate(&fd, size as u64).map_err(refused)?;
         if !options.sparse {
-            // Without it a full machine would show later, as SIGBUS in whoever touches the page.
+            // Without it a limit on shared memory would show later, as SIGBUS in whoever touches the page.
             fallocate(&fd, FallocateFlags::empty(), 0, size as u64).map_err(refused)?;
         }
         fcntl_add_seals(&fd, SEALS)

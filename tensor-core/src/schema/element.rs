@@ -36,7 +36,13 @@ pub trait Storage {
     const LEN: usize;
     /// The static rank of an [`ndarray`] view of it.
     type Rank: Dimension;
-    /// All of it as one value.
+    /// What reading a field gives: an element by value, an array as a slice of elements.
+    type Read<'a>;
+
+    /// Makes [`Storage::Read`] of the elements of a field, of which there is one when it has no dimensions.
+    fn read(elements: &[Self::Element]) -> Self::Read<'_>;
+
+    /// What is known of it, as one value.
     const FACTS: StorageFacts = StorageFacts {
         dtype: <Self::Element as Element>::DTYPE,
         shape: Self::SHAPE,
@@ -64,6 +70,11 @@ impl<T: Storage, const N: usize> Storage for [T; N] {
     const DEPTH: usize = T::DEPTH + 1;
     const LEN: usize = T::LEN.saturating_mul(N);
     type Rank = <T::Rank as Dimension>::Larger;
+    type Read<'a> = &'a [T::Element];
+
+    fn read(elements: &[T::Element]) -> &[T::Element] {
+        elements
+    }
 }
 
 macro_rules! elements {
@@ -78,6 +89,11 @@ macro_rules! elements {
             const DEPTH: usize = 0;
             const LEN: usize = 1;
             type Rank = Ix0;
+            type Read<'a> = $rust;
+
+            fn read(elements: &[$rust]) -> $rust {
+                elements[0]
+            }
         }
     )*};
 }

@@ -7,6 +7,8 @@
 mod diff;
 mod dtype;
 mod element;
+mod export;
+pub(crate) mod export_file;
 mod field;
 mod layout;
 mod shape;

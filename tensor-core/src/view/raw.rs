@@ -1,5 +1,6 @@
 //! Addresses become slices here, and nowhere else in Rust.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -194,6 +195,22 @@ impl<R: Record> RawView<R, [(); 0]> {
     /// The contract of [`RawParts::new`], with the columns of `R::SCHEMA`.
     pub(crate) unsafe fn new(parts: RawParts) -> Self {
         RawView { parts, record: PhantomData, _tail: [] }
+    }
+}
+
+/// What the record is and which of its fields are present; never their values.
+impl<R: Record, T: ?Sized> fmt::Debug for RawView<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct(R::SCHEMA.name());
+        for (dim, declared) in R::SCHEMA.dims().iter().enumerate() {
+            out.field(declared.name(), &self.parts.dim(dim));
+        }
+        for (index, field) in R::SCHEMA.fields().iter().enumerate() {
+            let present = self.parts.presence & (1 << index) != 0;
+            let state = if present { "present" } else { "absent" };
+            out.field(field.name(), &format_args!("{state}"));
+        }
+        out.finish()
     }
 }
 

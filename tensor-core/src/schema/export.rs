@@ -1,0 +1,226 @@
+//! A schema as a Python class: source text that gives the same fingerprint.
+
+use super::{DType, Extent, Field, Pad, Presence, Schema};
+
+/// The longest line that common formatters leave as it is.
+const WIDTH: usize = 88;
+
+/// How every generated module begins.
+pub(super) const HEADER: &str = r#""""Records that tensorbridge generated from Rust: do not edit.
+
+`TENSORBRIDGE_EXPORT=write cargo test` writes them again after a change in Rust.
+"""
+
+import tensorbridge as tb
+"#;
+
+impl Schema {
+    /// A Python module that declares this schema as the class `class`.
+    ///
+    /// ```
+    /// use tensor_core::schema::{DType, Field, Schema, Shape};
+    ///
+    /// let id = Field::new("id", DType::U64, Shape::SCALAR);
+    /// let schema = Schema::new("vision.image", 0, "A photo.", vec![], vec![id])?;
+    /// assert!(schema.python_module("Image").ends_with(
+    ///     "class Image(tb.Record, name=\"vision.image\"):\n    \"\"\"A photo.\"\"\"\n\n    id = tb.u64()\n"
+    /// ));
+    /// # Ok::<(), tensor_core::schema::InvalidSchema>(())
+    /// ```
+    #[must_use]
+    pub fn python_module(&self, class: &str) -> String {
+        format!("{HEADER}\n\n{}", self.python_class(class))
+    }
+
+    /// The class alone; it expects that `tensorbridge` was imported as `tb`.
+    #[must_use]
+    pub fn python_class(&self, class: &str) -> String {
+        let mut bases = vec!["tb.Record".to_owned(), format!("name={}", text(self.name()))];
+        if self.version() != 0 {
+            bases.push(format!("version={}", self.version()));
+        }
+        let mut out = call("", &format!("class {class}"), &bases, ":");
+        if !self.doc().is_empty() {
+            out.push_str(&docstring(self.doc()));
+            out.push('\n');
+        }
+        for dim in self.dims() {
+            out.push_str(&format!("    {} = tb.Dim({}, {})\n", dim.name(), dim.min(), dim.max()));
+        }
+        for field in self.fields() {
+            let head = format!("{} = tb.{}", field.name(), field.dtype());
+            out.push_str(&call("    ", &head, &arguments(self, field), ""));
+        }
+        out
+    }
+}
+
+fn arguments(schema: &Schema, field: &Field) -> Vec<String> {
+    let extent = |extent: &Extent| match *extent {
+        Extent::Fixed(size) => size.to_string(),
+        Extent::Dim(dim) => schema.dims()[usize::from(dim)].name().to_owned(),
+    };
+    let mut arguments: Vec<String> = field.shape().extents().iter().map(extent).collect();
+    if field.presence() == Presence::Optional {
+        arguments.push("optional=True".to_owned());
+    }
+    if field.align() != 0 {
+        arguments.push(format!("align={}", field.align()));
+    }
+    if let Some(pad) = field.pad() {
+        arguments.push(format!("pad={}", number(pad, field.dtype())));
+    }
+    if !field.unit().is_empty() {
+        arguments.push(format!("unit={}", text(field.unit())));
+    }
+    if !field.doc().is_empty() {
+        arguments.push(format!("doc={}", text(field.doc())));
+    }
+    arguments
+}
+
+/// `head(arguments)tail`, broken into lines as formatters do.
+fn call(indent: &str, head: &str, arguments: &[String], tail: &str) -> String {
+    let joined = arguments.join(", ");
+    let line = format!("{indent}{head}({joined}){tail}");
+    if line.chars().count() <= WIDTH {
+        return line + "\n";
+    }
+    let inner = format!("{indent}    {joined}");
+    let lines = if inner.chars().count() <= WIDTH {
+        inner
+    } else {
+        arguments.iter().map(|argument| format!("{indent}    {argument},")).collect::<Vec<_>>().join("\n")
+    };
+    format!("{indent}{head}(\n{lines}\n{indent}){tail}\n")
+}
+
+fn docstring(doc: &str) -> String {
+    let mut doc = doc.replace('\\', r"\\").replace("\"\"\"", "\\\"\\\"\\\"");
+    if doc.ends_with('"') {
+        doc.insert(doc.len() - 1, '\\');
+    }
+    let lines: Vec<String> = doc
+        .lines()
+        .enumerate()
+        .map(|(at, line)| match (at, line) {
+            (0, line) => line.to_owned(),
+            (_, "") => String::new(),
+            (_, line) => format!("    {line}"),
+        })
+        .collect();
+    let end = if lines.len() > 1 { "\n    " } else { "" };
+    format!("    \"\"\"{}{end}\"\"\"\n", lines.join("\n"))
+}
+
+/// A string literal, in the quotes that need the fewest escapes.
+fn text(text: &str) -> String {
+    let count = |quote: char| text.chars().filter(|c| *c == quote).count();
+    let quote = if count('"') > count('\'') { '\'' } else { '"' };
+    let mut literal = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => literal.push_str(r"\\"),
+            '\n' => literal.push_str(r"\n"),
+            '\r' => literal.push_str(r"\r"),
+            '\t' => literal.push_str(r"\t"),
+            c if c == quote => literal.extend(['\\', quote]),
+            c if c.is_ascii_control() => literal.push_str(&format!("\\x{:02x}", c as u32)),
+            c => literal.push(c),
+        }
+    }
+    literal.push(quote);
+    literal
+}
+
+fn number(pad: Pad, dtype: DType) -> String {
+    match (pad, dtype) {
+        (Pad::Int(value), DType::Bool) => if value == 0 { "False" } else { "True" }.to_owned(),
+        (Pad::Int(value), _) => value.to_string(),
+        (Pad::Float(value), _) if value.is_finite() => format!("{value:?}"),
+        (Pad::Float(value), _) => format!("float(\"{value}\")").to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dim, Shape};
+    use super::*;
+
+    #[test]
+    fn golden_module() {
+        let doc = "Tokens of a text.\n\nFrom a \"tokenizer\", \\ included.";
+        let schema = Schema::new(
+            "nlp.tokens",
+            3,
+            doc,
+            vec![Dim::new("seq", 1, 512)],
+            vec![
+                Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)])).with_pad(Pad::Int(-100)),
+                Field::new("mask", DType::Bool, Shape::new(&[Extent::Dim(0), Extent::Fixed(2)]))
+                    .optional()
+                    .with_align(64)
+                    .with_pad(Pad::Int(1))
+                    .described("", "1 where there is a token, and 0 in the padding of a batch."),
+                Field::new("weight", DType::F32, Shape::SCALAR)
+                    .with_pad(Pad::Float(f64::NEG_INFINITY))
+                    .described("1/s", "It's \"how\"\noften."),
+                Field::new("long", DType::F8E4M3FN, Shape::new(&[Extent::Fixed(1); 8]))
+                    .described("", "so long ".repeat(12).trim_end().to_owned()),
+            ],
+        )
+        .unwrap();
+        let expected = r#""""Records that tensorbridge generated from Rust: do not edit.
+
+`TENSORBRIDGE_EXPORT=write cargo test` writes them again after a change in Rust.
+"""
+
+import tensorbridge as tb
+
+
+class Tokens(tb.Record, name="nlp.tokens", version=3):
+    """Tokens of a text.
+
+    From a "tokenizer", \\ included.
+    """
+
+    seq = tb.Dim(1, 512)
+    ids = tb.i64(seq, pad=-100)
+    mask = tb.bool(
+        seq,
+        2,
+        optional=True,
+        align=64,
+        pad=True,
+        doc="1 where there is a token, and 0 in the padding of a batch.",
+    )
+    weight = tb.f32(pad=float("-inf"), unit="1/s", doc='It\'s "how"\noften.')
+    long = tb.f8_e4m3fn(
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        doc="so long so long so long so long so long so long so long so long so long so long so long so long",
+    )
+"#;
+        assert_eq!(schema.python_module("Tokens"), expected);
+    }
+
+    #[test]
+    fn a_call_that_fits_on_its_own_line_stays_together() {
+        let head = format!("x{}", "y".repeat(60));
+        let arguments = ["optional=True".to_owned(), "doc=\"It fits.\"".to_owned()];
+        let expected = format!("    {head}(\n        optional=True, doc=\"It fits.\"\n    )\n");
+        assert_eq!(call("    ", &head, &arguments, ""), expected);
+    }
+
+    #[test]
+    fn a_docstring_cannot_end_itself() {
+        assert_eq!(docstring("a \"\"\" b\""), "    \"\"\"a \\\"\\\"\\\" b\\\"\"\"\"\n");
+        assert_eq!(docstring("\\"), "    \"\"\"\\\\\"\"\"\n");
+    }
+}

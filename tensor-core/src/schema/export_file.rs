@@ -1,0 +1,153 @@
+//! Generated Python modules as files: several schemas share one, each writes and checks its own class.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::path::{Component, Path, PathBuf};
+
+use super::Schema;
+use super::export::HEADER;
+
+/// Set to `write`, tests write what they otherwise compare.
+const VARIABLE: &str = "TENSORBRIDGE_EXPORT";
+
+/// How the line above each class begins.
+const MARK: &str = "# Rust: `";
+
+/// Compares the class `class` in the file at `path`, relative to the package in `package`, with `schema`, or writes it
+/// there when the environment variable [`VARIABLE`] says so. `source` is the Rust file that declares the schema.
+///
+/// # Panics
+/// When the file is missing, stale or cannot be used, with a text that says what to do.
+#[track_caller]
+pub fn check_export(schema: &Schema, class: &str, source: &str, package: &str, path: &str) {
+    let source = relative(Path::new(source), Path::new(package));
+    let section = format!("{MARK}{class}` in {source}\n{}", schema.python_class(class));
+    let export = Export { file: Path::new(package).join(path), shown: path, class, section };
+    let done = match std::env::var(VARIABLE).as_deref() {
+        Err(_) | Ok("") => export.check(),
+        Ok("write") => export.write(),
+        Ok(other) => Err(format!("`{VARIABLE}={other}` means nothing: expected `write`")),
+    };
+    if let Err(problem) = done {
+        panic!("{problem}");
+    }
+}
+
+/// The path of a source file from the package on: the compiler may have been given it from the workspace on.
+fn relative(source: &Path, package: &Path) -> String {
+    let components: Vec<Component<'_>> = source.components().collect();
+    let shared = (1..components.len())
+        .rev()
+        .find(|count| package.ends_with(components[..*count].iter().collect::<PathBuf>()));
+    let own = &components[shared.unwrap_or(0)..];
+    own.iter().map(|component| component.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+struct Export<'a> {
+    file: PathBuf,
+    /// The path as the user wrote it.
+    shown: &'a str,
+    class: &'a str,
+    section: String,
+}
+
+impl Export<'_> {
+    fn check(&self) -> Result<(), String> {
+        let help = format!("help: run `{VARIABLE}=write cargo test` and keep the file under version control");
+        let Export { shown, class, .. } = self;
+        let mut text = String::new();
+        let read = File::open(&self.file).and_then(|mut file| {
+            file.lock_shared()?;
+            file.read_to_string(&mut text)
+        });
+        if let Err(error) = read {
+            return Err(format!("`{shown}` cannot be read: {error}\n{help}"));
+        }
+        let module = Module::parse(&text);
+        let Some(found) = module.section(class) else {
+            return Err(format!("`{shown}` has no class `{class}`\n{help}"));
+        };
+        let mut lines = found.lines().zip(self.section.lines());
+        let difference = lines.find(|(found, expected)| found != expected);
+        match difference {
+            Some((found, expected)) => Err(format!(
+                "class `{class}` in `{shown}` is stale:\n  found    {found}\n  expected {expected}\n{help}"
+            )),
+            None if found.trim_end() != self.section.trim_end()
+                || module.header.trim_end() != HEADER.trim_end() =>
+            {
+                Err(format!("class `{class}` in `{shown}` is stale\n{help}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reads, changes and writes the file under a lock on it: the tests of several schemas run at the same time.
+    fn write(&self) -> Result<(), String> {
+        let Export { shown, .. } = self;
+        let failed = |error: std::io::Error| format!("`{shown}` cannot be written: {error}");
+        if let Some(directory) = self.file.parent() {
+            fs::create_dir_all(directory).map_err(failed)?;
+        }
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&self.file);
+        let mut file = options.map_err(failed)?;
+        file.lock().map_err(failed)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        let mut module = Module::parse(&text);
+        if !module.header.trim().is_empty() && !module.header.starts_with(first_line(HEADER)) {
+            return Err(format!("`{shown}` was not generated: export to another file, or delete this one"));
+        }
+        module.put(self.class, self.section.clone());
+        let new = module.text();
+        if new != text {
+            file.set_len(0).map_err(failed)?;
+            file.rewind().map_err(failed)?;
+            file.write_all(new.as_bytes()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// A generated module taken apart.
+struct Module {
+    /// What is above the first class.
+    header: String,
+    /// Each class with its mark, by name.
+    sections: Vec<(String, String)>,
+}
+
+impl Module {
+    fn parse(text: &str) -> Module {
+        let mut module = Module { header: String::new(), sections: Vec::new() };
+        for line in text.lines() {
+            if let Some(class) = line.strip_prefix(MARK).and_then(|rest| rest.split('`').next()) {
+                module.sections.push((class.to_owned(), String::new()));
+            }
+            let part = module.sections.last_mut().map_or(&mut module.header, |(_, section)| section);
+            part.push_str(line);
+            part.push('\n');
+        }
+        module
+    }
+
+    fn section(&self, class: &str) -> Option<&str> {
+        self.sections.iter().find(|(name, _)| name == class).map(|(_, section)| section.as_str())
+    }
+
+    fn put(&mut self, class: &str, section: String) {
+        self.sections.retain(|(name, _)| name != class);
+        self.sections.push((class.to_owned(), section));
+        self.sections.sort();
+    }
+
+    fn text(&self) -> String {
+        let sections: String =
+            self.sections.iter().map(|(_, section)| format!("\n\n{}\n", section.trim_end())).collect();
+        format!("{HEADER}{sections}")
+    }
+}

@@ -1,0 +1,273 @@
+//! What is promised when processes meet, seen through records whose schema is known at run time.
+
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tensor_core::dynamic::{
+    DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
+};
+use tensor_core::schema::{DType, Dim, Extent, Field, Schema, Shape};
+use tensor_core::{Error, WaitStrategy};
+
+fn image() -> Schema {
+    let pixels = Field::new("pixels", DType::F32, Shape::new(&[Extent::Fixed(3), Extent::Fixed(5)]));
+    Schema::new("test.image", 0, "", vec![], vec![pixels, Field::new("id", DType::U64, Shape::SCALAR)])
+        .unwrap()
+}
+
+fn tokens() -> Schema {
+    let ids = Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)]));
+    Schema::new("test.tokens", 0, "", vec![Dim::new("seq", 1, 8)], vec![ids]).unwrap()
+}
+
+fn unique(name: &str) -> String {
+    format!("{name}.p{}", std::process::id())
+}
+
+fn settings(name: &str, slots: usize) -> HostSettings {
+    HostSettings { name: name.to_owned(), slots, sparse: false, mutates_request: false, ring_order: false }
+}
+
+fn options(name: &str) -> EndpointOptions {
+    EndpointOptions {
+        name: name.to_owned(),
+        timeout: Some(Duration::from_millis(200)),
+        strategy: WaitStrategy::default(),
+        request: None,
+        reply: None,
+    }
+}
+
+fn socket_of(name: &str) -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
+    let directory =
+        std::env::var_os("TENSORBRIDGE_DIR").map(PathBuf::from).unwrap_or_else(|| match runtime {
+            Some(dir) => PathBuf::from(dir).join("tensorbridge"),
+            None => format!("/tmp/tensorbridge-{}", rustix::process::getuid().as_raw()).into(),
+        });
+    directory.join(format!("{name}.sock"))
+}
+
+fn nothing() -> Result<(), Error> {
+    Ok(())
+}
+
+#[test]
+fn a_record_goes_from_sender_to_receiver_in_the_same_memory() {
+    let name = unique("channel");
+    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
+    let receiver = DynReceiver::connect(options(&name), &mut nothing).unwrap();
+    for round in 0..10u64 {
+        let mut record = sender.loan(None, &mut nothing).unwrap();
+        let id = record.field(1).unwrap();
+        // SAFETY: `id` is one aligned u64 of a slot that this thread holds.
+        unsafe { id.ptr().cast::<u64>().write(round) };
+        drop(id);
+        record.mark_present(0);
+        record.mark_present(1);
+        sender.send(record, true).map_err(|failed| failed.0).unwrap();
+        let received = receiver.receive(None, &mut nothing).unwrap();
+        assert!(received.is_present(1) && !received.is_writable());
+        // SAFETY: as above, and nobody writes a received record.
+        let seen = unsafe { received.field(1).unwrap().ptr().cast::<u64>().read() };
+        assert_eq!(seen, round);
+        assert_eq!(host.free_slots(), 1);
+        drop(received);
+        assert_eq!(host.free_slots(), 2);
+    }
+}
+
+#[test]
+fn a_slot_is_used_again_only_after_the_last_alias_on_either_side() {
+    let name = unique("alias");
+    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
+    let receiver = DynReceiver::connect(options(&name), &mut nothing).unwrap();
+    let mut record = sender.loan(None, &mut nothing).unwrap();
+    record.mark_present(0);
+    record.mark_present(1);
+    let kept = record.field(0).unwrap();
+    let (error, record) = *sender.send(record, true).unwrap_err();
+    assert!(matches!(&error, Error::Aliased { field, aliases: 1 } if field == "pixels"), "{error}");
+    sender.send(record.unwrap(), false).map_err(|failed| failed.0).unwrap();
+    let received = receiver.receive(None, &mut nothing).unwrap();
+    let also_kept = received.field(1).unwrap();
+    drop(received);
+    drop(sender);
+    drop(receiver);
+    assert_eq!(host.free_slots(), 1);
+    let pins = host.pins();
+    assert_eq!((pins[0].pid, pins[0].slots), (std::process::id(), 1));
+    drop(kept);
+    assert_eq!(host.free_slots(), 1);
+    drop(also_kept);
+    assert_eq!(host.free_slots(), 2);
+}
+
+#[test]
+fn a_call_is_answered_in_its_own_slot() {
+    let name = unique("call");
+    let host = DynHost::create(&settings(&name, 4), image(), Some(tokens())).unwrap();
+    let client = DynClient::connect(options(&name), &mut nothing).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let server = DynServer::connect(options(&name), &mut nothing).unwrap();
+            for _ in 0..100 {
+                let mut exchange = server.receive(Some(Duration::from_secs(10)), &mut nothing).unwrap();
+                assert_eq!(exchange.request.field(0).unwrap().shape(), [1, 3, 5]);
+                exchange.reply.set_dim(0, 3).unwrap();
+                exchange.reply.mark_present(0);
+                exchange.answer().unwrap();
+            }
+            let exchange = server.receive(Some(Duration::from_secs(10)), &mut nothing).unwrap();
+            exchange.answer().unwrap();
+            drop(server.receive(Some(Duration::from_secs(10)), &mut nothing).unwrap());
+        });
+        let call = || {
+            let mut record = client.loan(None, &mut nothing).unwrap();
+            record.mark_present(0);
+            record.mark_present(1);
+            client.call(record, false, Some(Duration::from_secs(10)), &mut nothing).map_err(|failed| failed.0)
+        };
+        for _ in 0..100 {
+            let reply = call().unwrap();
+            assert_eq!(reply.field(0).unwrap().shape(), [3]);
+        }
+        let missing = call().map(drop).unwrap_err();
+        assert!(matches!(&missing, Error::Remote(remote) if remote.type_name == "DimUnset"), "{missing}");
+        let dropped = call().map(drop).unwrap_err();
+        assert!(matches!(dropped, Error::WorkerDied { .. }), "{dropped}");
+    });
+    assert_eq!(host.free_slots(), 4);
+}
+
+#[test]
+fn what_is_incomplete_is_given_back_with_what_is_missing() {
+    let name = unique("incomplete");
+    let _host = DynHost::create(&settings(&name, 2), tokens(), None).unwrap();
+    let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
+    let record = sender.loan(None, &mut nothing).unwrap();
+    let (error, record) = *sender.send(record, false).unwrap_err();
+    assert!(matches!(&error, Error::DimUnset { dim, .. } if dim == "seq"), "{error}");
+    let mut record = record.unwrap();
+    let error = record.set_dim(0, 9).unwrap_err();
+    assert!(matches!(error, Error::DimOutOfRange { found: 9, min: 1, max: 8, .. }));
+    record.set_dim(0, 8).unwrap();
+    record.mark_present(0);
+    record.set_dim(0, 7).unwrap();
+    let (error, _) = *sender.send(record, false).unwrap_err();
+    assert!(matches!(&error, Error::MissingField { field, .. } if field == "ids"), "{error}");
+}
+
+#[test]
+fn a_full_arena_names_its_holders() {
+    let name = unique("full");
+    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
+    let _held = [sender.loan(None, &mut nothing).unwrap(), sender.loan(None, &mut nothing).unwrap()];
+    let start = Instant::now();
+    let error = sender.loan(Some(Duration::from_millis(50)), &mut nothing).map(drop).unwrap_err();
+    assert!(start.elapsed() < Duration::from_millis(200));
+    let Error::Full(full) = error else { panic!("{error}") };
+    assert_eq!((full.slots, full.holders[0].slots, full.holders[0].how), (2, 2, "loaned"));
+    assert_eq!(full.holders[0].pid, std::process::id());
+}
+
+#[test]
+fn a_call_that_is_too_slow_times_out_and_its_slot_comes_back() {
+    let name = unique("slow");
+    let host = DynHost::create(&settings(&name, 2), image(), Some(tokens())).unwrap();
+    let client = DynClient::connect(options(&name), &mut nothing).unwrap();
+    let mut record = client.loan(None, &mut nothing).unwrap();
+    record.mark_present(0);
+    record.mark_present(1);
+    let kept = record.field(0).unwrap();
+    let timeout = Some(Duration::from_millis(30));
+    let (error, _) = *client.call(record, false, timeout, &mut nothing).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Timeout { what: "the reply", .. }), "{error}");
+    // Nobody had taken it; a server that comes now must not see it.
+    let server = DynServer::connect(options(&name), &mut nothing).unwrap();
+    assert!(server.receive(Some(Duration::from_millis(20)), &mut nothing).is_err());
+    assert_eq!(host.free_slots(), 1);
+    drop(kept);
+    assert_eq!(host.free_slots(), 2);
+}
+
+#[test]
+fn a_name_has_one_living_host_and_nobody_waits_for_ever_for_none() {
+    let name = unique("name");
+    let start = Instant::now();
+    let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    assert!((Duration::from_millis(200)..Duration::from_millis(400)).contains(&start.elapsed()));
+
+    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    assert!(matches!(error, Error::NameTaken { pid, .. } if pid == std::process::id()), "{error}");
+    assert!(socket_of(&name).exists());
+    drop(host);
+    assert!(!socket_of(&name).exists());
+    DynHost::create(&settings(&name, 2), image(), None).unwrap();
+
+    let error = DynHost::create(&settings("No Name", 2), image(), None).map(drop).unwrap_err();
+    assert!(matches!(error, Error::InvalidName { .. }), "{error}");
+}
+
+#[test]
+fn an_endpoint_may_come_before_its_host() {
+    let name = unique("early");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let patient = EndpointOptions { timeout: Some(Duration::from_secs(10)), ..options(&name) };
+            DynReceiver::connect(patient, &mut nothing).unwrap();
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    });
+}
+
+#[test]
+fn a_mismatch_shows_both_schemas_and_the_first_difference() {
+    let name = unique("mismatch");
+    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let other = Schema::new("test.image", 0, "", vec![], vec![Field::new("id", DType::U32, Shape::SCALAR)]);
+    let expecting = EndpointOptions { request: Some(other.unwrap()), ..options(&name) };
+    let error = DynSender::connect(expecting, &mut nothing).map(drop).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, Error::SchemaMismatch(_)), "{text}");
+    for part in ["first difference: field id: `id: u32` here, `pixels: f32[3, 5]` there", "id: u64"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let wrong_kind = DynClient::connect(options(&name), &mut nothing).map(drop).unwrap_err();
+    assert!(
+        matches!(&wrong_kind, Error::Refused { reason, .. } if reason.contains("Sender")),
+        "{wrong_kind}"
+    );
+}
+
+#[test]
+fn what_is_no_tensorbridge_socket_is_named() {
+    let name = unique("foreign");
+    let other = unique("first");
+    // Makes the directory.
+    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let _listener = UnixListener::bind(socket_of(&name)).unwrap();
+    let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
+    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
+    std::fs::remove_file(socket_of(&name)).unwrap();
+}
+
+#[test]
+fn slot_numbers_out_of_range_and_memory_that_is_not_there_are_typed() {
+    let error = DynHost::create(&settings(&unique("one"), 1), image(), None).map(drop).unwrap_err();
+    assert!(error.to_string().contains("1 slots"), "{error}");
+    let huge = Field::new("x", DType::U8, Shape::new(&[Extent::Fixed(1 << 44)]));
+    let huge = Schema::new("huge", 0, "", vec![], vec![huge]).unwrap();
+    let error = DynHost::create(&settings(&unique("huge"), 2), huge, None).map(drop).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+}
