@@ -2,13 +2,18 @@
 //! that can go wrong ([`Error`]). Use it through the `tensorbridge` package.
 
 mod arena;
+#[cfg(not(loom))]
 pub mod channel;
+#[cfg(not(loom))]
 #[doc(hidden)]
 pub mod dynamic;
 mod error;
+#[cfg(not(loom))]
 mod memory;
+#[cfg(not(loom))]
 mod peer;
 pub mod schema;
+#[cfg(not(loom))]
 pub mod service;
 mod sync;
 pub mod view;

@@ -3,21 +3,33 @@
 use crate::schema::{DType, Element, Pad, Storage};
 
 /// A field type that is a single element. `T` only makes the bound depend on a parameter, so that a method with it may
-/// exist, out of reach, where it does not hold.
+/// exist, out of reach, where it does not hold. For the same reason it has no supertrait.
 #[diagnostic::on_unimplemented(
     message = "this field has dimensions",
     note = "write it through its `_mut()` method"
 )]
-pub trait ScalarIn<T: ?Sized>: Element {}
+pub trait ScalarIn<T: ?Sized> {
+    /// The type itself.
+    type Element: Element;
 
-impl<E: Element, T: ?Sized> ScalarIn<T> for E {}
+    /// The value itself.
+    fn element(self) -> Self::Element;
+}
+
+impl<E: Element, T: ?Sized> ScalarIn<T> for E {
+    type Element = E;
+
+    fn element(self) -> E {
+        self
+    }
+}
 
 /// A field type that is an array; `T` as in [`ScalarIn`].
 #[diagnostic::on_unimplemented(
     message = "this field has no dimensions",
     note = "write it through its `set_` method"
 )]
-pub trait ArrayIn<T: ?Sized>: Storage {}
+pub trait ArrayIn<T: ?Sized> {}
 
 impl<S: Storage, const N: usize, T: ?Sized> ArrayIn<T> for [S; N] {}
 

@@ -4,20 +4,32 @@
 //! promise for the rest: while a [`Claim`] lives, the bytes of its slot are this process's to touch, and when it is
 //! dropped they are somebody else's.
 
+#[cfg(not(loom))]
 mod claim;
+#[cfg(not(loom))]
 mod control;
+#[cfg(not(loom))]
 mod header;
 mod hints;
+#[cfg(not(loom))]
 mod holders;
+#[cfg(not(loom))]
 mod layout;
+#[cfg(not(loom))]
 mod mapped;
+#[cfg(all(test, loom))]
+mod model;
 mod ops;
+#[cfg(not(loom))]
 mod recovery;
 mod shared;
 mod word;
 
-pub(crate) use claim::Claim;
-pub(crate) use header::{MUTATES_REQUEST, RING_ORDER, SPARSE};
-pub(crate) use layout::{ABI, Plan, SLOTS};
-pub(crate) use mapped::{Arena, Expected, Half, Status, has_ended};
-pub(crate) use word::ParticipantId;
+#[cfg(not(loom))]
+pub(crate) use {
+    claim::Claim,
+    header::{MUTATES_REQUEST, RING_ORDER, SPARSE},
+    layout::{ABI, Plan, SLOTS},
+    mapped::{Arena, Expected, Half, Status, has_ended},
+    word::ParticipantId,
+};

@@ -159,17 +159,24 @@ pub struct DynServer {
 /// A send or call that did not happen, or failed, and the record where it can be repaired and sent again.
 pub type NotSent = Box<(Error, Option<DynRecord>)>;
 
+fn loaned(claim: Claim) -> DynRecord {
+    let mut record = DynRecord::blank(Arc::new(Lease::slot(claim)), Half::Request, None);
+    if cfg!(debug_assertions) {
+        record.fill(0xA5);
+    }
+    record
+}
+
 fn loan(
     endpoint: &Endpoint,
     timeout: Option<Duration>,
     look_around: LookAround<'_>,
 ) -> Result<DynRecord, Error> {
-    let claim = endpoint.loan(timeout, look_around)?;
-    let mut record = DynRecord::blank(Arc::new(Lease::slot(claim)), Half::Request, None);
-    if cfg!(debug_assertions) {
-        record.fill(0xA5);
-    }
-    Ok(record)
+    endpoint.loan(timeout, look_around).map(loaned)
+}
+
+fn try_loan(endpoint: &Endpoint) -> Result<Option<DynRecord>, Error> {
+    Ok(endpoint.try_loan()?.map(loaned))
 }
 
 /// Publishes a filled record. `strict` refuses while a view of one of its fields lives.
@@ -209,6 +216,14 @@ impl DynSender {
     /// As [`Sender::loan`](crate::channel::Sender::loan).
     pub fn loan(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<DynRecord, Error> {
         loan(&self.endpoint, timeout, look_around)
+    }
+
+    /// A slot to fill, if one is free now.
+    ///
+    /// # Errors
+    /// As [`Sender::try_loan`](crate::channel::Sender::try_loan).
+    pub fn try_loan(&self) -> Result<Option<DynRecord>, Error> {
+        try_loan(&self.endpoint)
     }
 
     /// Sends a record that was loaned here. Views of its fields that still live keep its slot from being used again.
@@ -269,6 +284,14 @@ impl DynClient {
     /// As [`Client::loan`](crate::service::Client::loan).
     pub fn loan(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<DynRecord, Error> {
         loan(&self.endpoint, timeout, look_around)
+    }
+
+    /// A slot to fill, if one is free now.
+    ///
+    /// # Errors
+    /// As [`Client::try_loan`](crate::service::Client::try_loan).
+    pub fn try_loan(&self) -> Result<Option<DynRecord>, Error> {
+        try_loan(&self.endpoint)
     }
 
     /// Calls with a record that was loaned here and waits for the reply.

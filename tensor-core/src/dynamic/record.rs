@@ -4,11 +4,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::lease::Heap;
-use super::{FieldView, Lease};
+use super::{FieldView, Lease, MAX_VIEW_RANK};
 use crate::arena::Half;
 use crate::channel::{adopted_parts, parts_of};
 use crate::error::Error;
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Extent, Schema};
 use crate::view::RawParts;
 
 /// A record in a slot or on the heap, or a run of them, which has one more dimension in front.
@@ -108,19 +108,34 @@ impl DynRecord {
     /// # Errors
     /// [`Error::DimUnset`] while a dimension that the field names is not set.
     pub fn field(&self, field: usize) -> Result<FieldView, Error> {
-        let shape = self.parts.field_shape(&self.schema, field).ok_or_else(|| self.unset_dim(field))?;
-        let mut dims = Vec::with_capacity(shape.len() + 1);
+        // No allocation: this is on the path of every tensor that is handed out.
+        let declared = &self.schema.fields()[field];
+        let mut dims = [(1, 1); MAX_VIEW_RANK];
+        let mut rank = declared.shape().rank();
+        let mut stride = 1;
+        for (axis, extent) in declared.shape().extents().iter().enumerate().rev() {
+            let (length, capacity) = match *extent {
+                Extent::Fixed(size) => (size, size),
+                Extent::Dim(dim) => {
+                    let length = self.dim(usize::from(dim)).ok_or_else(|| self.unset_dim(field))?;
+                    (length, self.schema.dims()[usize::from(dim)].max())
+                }
+            };
+            dims[axis] = (length as usize, stride);
+            stride *= capacity as usize;
+        }
         if let Some(records) = self.run {
             let column = self.parts.column(&self.schema, field);
-            dims.push((records, column.stride / self.schema.fields()[field].dtype().size()));
+            dims.copy_within(..rank, 1);
+            dims[0] = (records, column.stride / declared.dtype().size());
+            rank += 1;
         }
-        dims.extend(shape.into_iter().zip(self.schema.element_strides(field)));
         Ok(FieldView::new(
             Arc::clone(&self.lease),
             self.first_alias + field,
             self.parts.field_ptr(&self.schema, field),
-            self.schema.fields()[field].dtype(),
-            &dims,
+            declared.dtype(),
+            &dims[..rank],
             self.writable,
         ))
     }
@@ -140,23 +155,19 @@ impl DynRecord {
         self.parts.check_complete(&self.schema)
     }
 
-    /// XXH3-128 of the bytes of every field, symbolic dimensions at their capacity: to find out whether somebody wrote
-    /// into a record.
+    /// XXH3-128 of the bytes of field `field`, symbolic dimensions at their capacity: to find out whether somebody wrote
+    /// into it.
     #[must_use]
-    pub fn digest(&self) -> u128 {
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        for field in 0..self.schema.fields().len() {
-            let column = self.parts.column(&self.schema, field);
-            let bytes = match self.run {
-                Some(records) => column.stride * (records - 1) + column.size,
-                None => column.size,
-            };
-            let ptr = self.parts.field_ptr(&self.schema, field);
-            // SAFETY: the column of the record or run is valid for these bytes while the lease lives, initialised, and not
-            // written meanwhile by anyone who honours ownership.
-            hasher.update(unsafe { std::slice::from_raw_parts(ptr.as_ptr(), bytes) });
-        }
-        hasher.digest128()
+    pub fn digest(&self, field: usize) -> u128 {
+        let column = self.parts.column(&self.schema, field);
+        let bytes = match self.run {
+            Some(records) => column.stride * (records.max(1) - 1) + column.size,
+            None => column.size,
+        };
+        let ptr = self.parts.field_ptr(&self.schema, field);
+        // SAFETY: the column of the record or run is valid for these bytes while the lease lives, initialised, and not
+        // written meanwhile by anyone who honours ownership.
+        xxhash_rust::xxh3::xxh3_128(unsafe { std::slice::from_raw_parts(ptr.as_ptr(), bytes) })
     }
 
     /// Overwrites the bytes of every field of a record in a slot; nothing becomes present.

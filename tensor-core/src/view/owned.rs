@@ -1,6 +1,7 @@
 //! A record of one's own, on the heap.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -44,6 +45,13 @@ impl<R: Record> Owned<R> {
     /// [`Error::DimUnset`], [`Error::MissingField`].
     pub fn check_complete(&self) -> Result<(), Error> {
         R::__raw(&self.view).parts().check_complete(R::SCHEMA)
+    }
+}
+
+/// Which fields are present, never their values.
+impl<R: Record> fmt::Debug for Owned<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        R::__raw(&self.view).fmt(f)
     }
 }
 
