@@ -1,7 +1,51 @@
-//! Typed tensor records in shared memory.
-
-extern crate self as tensorbridge;
+//! Typed tensor records in shared memory: what a Rust struct declares, PyTorch and NumPy see without a copy.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tensorbridge::{Channel, Receiver, Sender, Tensor};
+//!
+//! /// A photo ready for the classifier.
+//! #[derive(Tensor)]
+//! struct Image {
+//!     /// RGB planes, normalised.
+//!     pixels: [[[f32; 224]; 224]; 3],
+//!     /// The caller's number for this photo.
+//!     id: u64,
+//! }
+//!
+//! # fn main() -> Result<(), tensorbridge::Error> {
+//! # let name = format!("doc.p{}", std::process::id());
+//! # let name = name.as_str();
+//! let _channel = Channel::<Image>::builder(name).slots(4).create()?; // this process hosts the memory
+//! let sender = Sender::<Image>::builder(name).connect()?;            // in any process
+//! let receiver = Receiver::<Image>::builder(name).timeout(Duration::from_secs(5)).connect()?;
+//!
+//! let mut image = sender.loan()?; // a slot in shared memory
+//! image.pixels_mut().fill(0.5);   // written in place
+//! image.set_id(7);
+//! image.send()?;                  // moved, not copied
+//!
+//! let image = receiver.receive()?;
+//! assert_eq!((image.id(), image.pixels()[150_527]), (7, 0.5));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - Declare a record: [`#[derive(Tensor)]`](derive@Tensor), [`Record`], [`schema`].
+//! - Send records one way: [`Channel`], [`Sender`], [`Receiver`].
+//! - Call a model: [`Service`], [`Client`], and a [`PythonWorker`] or a [`Server`] that answers.
+//! - A record of one's own: [`Owned`].
+//! - What can go wrong: [`Error`].
 
 #[doc(hidden)]
 pub use tensor_core::__private;
-pub use tensor_core::{Error, schema, view};
+pub use tensor_core::channel::{
+    Channel, ChannelBuilder, Loan, Received, Receiver, ReceiverBuilder, SendError, Sender, SenderBuilder,
+};
+pub use tensor_core::service::{
+    CallLoan, Client, ClientBuilder, PythonWorker, Request, Server, ServerBuilder, Service, ServiceBuilder,
+    Worker,
+};
+pub use tensor_core::view::{Owned, Record};
+pub use tensor_core::{Error, Full, Holder, RemoteError, SchemaMismatch, WaitStrategy, schema, view};
+pub use tensor_derive::Tensor;

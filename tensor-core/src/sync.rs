@@ -71,6 +71,18 @@ mod real {
     }
 }
 
+/// A sequentially consistent fence for a thread whose last access to shared memory was a successful read-modify-write.
+///
+/// On x86-64 such an instruction is a full barrier already, so only the compiler has to be held back; the fence
+/// instruction would cost more than everything else in the step.
+#[inline]
+pub(crate) fn fence_after_swap() {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    fence(Ordering::SeqCst);
+}
+
 #[cfg(loom)]
 pub(crate) use modelled::*;
 #[cfg(not(loom))]

@@ -16,6 +16,7 @@ pub trait ScalarIn<T: ?Sized> {
     fn element(self) -> Self::Element;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Element, T: ?Sized> ScalarIn<T> for E {
     type Element = E;
 
@@ -31,6 +32,7 @@ impl<E: Element, T: ?Sized> ScalarIn<T> for E {
 )]
 pub trait ArrayIn<T: ?Sized> {}
 
+#[diagnostic::do_not_recommend]
 impl<S: Storage, const N: usize, T: ?Sized> ArrayIn<T> for [S; N] {}
 
 /// Chooses the Rust type of a field for the layout, if its bytes fit the address space. Where they do not, the error

@@ -14,16 +14,6 @@ pub(crate) enum Side {
     Receiver,
 }
 
-impl Side {
-    /// Its bit in a process's own table of claims.
-    pub(super) const fn bit(self) -> u8 {
-        match self {
-            Side::Sender => 1,
-            Side::Receiver => 2,
-        }
-    }
-}
-
 /// A hold on one side of a slot. Dropping it lets go, on any thread; in a forked child it does nothing.
 pub(crate) struct Claim {
     arena: Arc<Arena>,
@@ -36,33 +26,35 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Only the arena makes claims, after the compare-and-swap.
+    #[inline]
     pub(super) fn new(arena: Arc<Arena>, slot: usize, generation: u64, side: Side) -> Claim {
         Claim { arena, slot, generation, side, held: AtomicBool::new(true) }
     }
 
+    #[inline]
     pub(crate) fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> usize {
         self.slot
     }
 
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    pub(crate) fn side(&self) -> Side {
-        self.side
-    }
-
     /// Notes that this hold is no longer this process's, because a transition gave it away.
+    #[inline]
     pub(super) fn settle(&self) {
         self.held.store(false, Ordering::Relaxed);
     }
 }
 
 impl Drop for Claim {
+    #[inline]
     fn drop(&mut self) {
         if *self.held.get_mut() {
             self.arena.release(self.slot, self.side);

@@ -145,6 +145,7 @@ impl Control {
         self.live().ready.0.store(1, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -153,6 +154,7 @@ impl Control {
         &self.segment
     }
 
+    #[inline]
     fn live(&self) -> &Live {
         // SAFETY: the header page is inside the mapping, `Live` fits it (asserted above), LIVE is a multiple of its
         // alignment, and it is made of atomics, which any number of processes may share.
@@ -175,6 +177,7 @@ impl Control {
 
     /// # Panics
     /// If there is no such slot.
+    #[inline]
     pub(crate) fn block(&self, slot: usize) -> &Block {
         assert!(slot < self.layout.slots, "slot {slot} of {}", self.layout.slots);
         let offset = self.layout.blocks + slot * self.layout.block_size;
@@ -186,6 +189,7 @@ impl Control {
     ///
     /// # Panics
     /// If there is no such slot or dimension.
+    #[inline]
     pub(crate) fn dim(&self, slot: usize, dim: usize) -> &AtomicU64 {
         let offset = size_of::<Block>() + 8 * dim;
         assert!(
@@ -197,6 +201,7 @@ impl Control {
         unsafe { AtomicU64::from_ptr(self.segment.base().as_ptr().add(offset).cast()) }
     }
 
+    #[inline]
     fn hints(&self, offset: usize) -> Hints<'_> {
         let words = self.segment.base().as_ptr().wrapping_add(offset).cast::<AtomicU64>();
         // SAFETY: both bitmaps of `hint_words` words are inside the mapping by the layout and 128-byte aligned.
@@ -205,38 +210,47 @@ impl Control {
 }
 
 impl Shared for Control {
+    #[inline]
     fn slots(&self) -> usize {
         self.layout.slots
     }
 
+    #[inline]
     fn word(&self, slot: usize) -> &AtomicU64 {
         &self.block(slot).word
     }
 
+    #[inline]
     fn ticket(&self, slot: usize) -> &AtomicU64 {
         &self.block(slot).ticket
     }
 
+    #[inline]
     fn next_ticket(&self) -> &AtomicU64 {
         &self.live().next_ticket.0
     }
 
+    #[inline]
     fn free_hints(&self) -> Hints<'_> {
         self.hints(self.layout.free_hints)
     }
 
+    #[inline]
     fn ready_hints(&self) -> Hints<'_> {
         self.hints(self.layout.ready_hints)
     }
 
+    #[inline]
     fn ready_bell(&self) -> &Bell {
         &self.live().ready_bell.0
     }
 
+    #[inline]
     fn free_bell(&self) -> &Bell {
         &self.live().free_bell.0
     }
 
+    #[inline]
     fn caller_asleep(&self, slot: usize) -> &AtomicU32 {
         &self.block(slot).caller_asleep
     }

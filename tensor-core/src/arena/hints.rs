@@ -3,33 +3,54 @@
 //! Anybody may set a hint; only the current holder of a slot clears its hint, after the compare-and-swap that made it
 //! the holder. So a hint may be missing (its setter was killed) or stale, and no verdict - empty, full, may sleep - is
 //! ever drawn from hints alone: the slot words decide.
+//!
+//! An arena of at most [`SMALL`] slots keeps none: looking at all its words is cheaper than moving a line of hints from
+//! core to core twice for each record.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// One bit for each slot.
+/// The most slots of an arena without hints.
+pub(crate) const SMALL: usize = 16;
+
+/// One bit for each slot; no bits at all in a small arena.
 #[derive(Clone, Copy)]
 pub(crate) struct Hints<'a> {
     words: &'a [AtomicU64],
 }
 
 impl<'a> Hints<'a> {
+    #[inline]
     pub(crate) fn new(words: &'a [AtomicU64]) -> Hints<'a> {
         Hints { words }
     }
 
+    #[inline]
     pub(crate) fn set(self, slot: usize) {
-        self.words[slot / 64].fetch_or(1 << (slot % 64), Ordering::AcqRel);
+        if let Some(word) = self.words.get(slot / 64) {
+            word.fetch_or(1 << (slot % 64), Ordering::AcqRel);
+        }
     }
 
+    #[inline]
     pub(crate) fn clear(self, slot: usize) {
-        self.words[slot / 64].fetch_and(!(1 << (slot % 64)), Ordering::AcqRel);
+        if let Some(word) = self.words.get(slot / 64) {
+            word.fetch_and(!(1 << (slot % 64)), Ordering::AcqRel);
+        }
+    }
+
+    /// Whether there are no hints to look at, because the words are few.
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self.words.is_empty()
     }
 
     /// Whether one look covers every slot, so that what one thread set in turn is seen in turn.
+    #[inline]
     pub(crate) fn fits_one_word(self) -> bool {
         self.words.len() == 1
     }
 
+    #[inline]
     pub(crate) fn any(self) -> bool {
         self.words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
     }
@@ -37,6 +58,7 @@ impl<'a> Hints<'a> {
     /// The slots whose hint is set, from `start` round to the slot before it.
     pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + 'a {
         let words = self.words;
+        assert!(!words.is_empty(), "a small arena is looked at word by word");
         let (first, bit) = (start / 64, start % 64);
         // The first word is looked at twice: its upper part at the beginning, its lower part at the end.
         (0..=words.len()).flat_map(move |step| {

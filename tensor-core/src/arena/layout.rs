@@ -2,6 +2,7 @@
 //!
 //! Whoever attaches computes it again and compares, so nothing in shared memory ever says where to look.
 
+use super::hints::SMALL;
 use crate::error::Error;
 use crate::schema::{COLUMN_ALIGN, Column, Schema};
 
@@ -65,7 +66,7 @@ impl Layout {
         let slots = *slots;
         let dims = request.dims().len() + reply.as_ref().map_or(0, |reply| reply.dims().len());
         let block_size = (BLOCK_FIXED + 8 * dims).next_multiple_of(LINE_PAIR);
-        let hint_words = slots.div_ceil(64);
+        let hint_words = if slots <= SMALL { 0 } else { slots.div_ceil(64) };
         let hints_size = (8 * hint_words).next_multiple_of(LINE_PAIR);
         let free_hints = HEADER_SIZE + PARTICIPANTS * PARTICIPANT_SIZE;
         let ready_hints = free_hints + hints_size;

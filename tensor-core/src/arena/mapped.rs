@@ -18,7 +18,7 @@ use super::word::{ParticipantId, Phase, Word};
 use crate::error::{Error, RemoteError, SchemaMismatch};
 use crate::memory::{ForkFlag, Segment, SegmentOptions};
 use crate::schema::{Column, Schema};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::wait::{Bell, Look, Sleep};
 
 /// The participant that hosts the arena.
@@ -76,8 +76,8 @@ pub(crate) struct Arena {
     request: Part,
     reply: Option<Part>,
     me: ParticipantId,
-    /// What this process has claimed: one byte for each slot, a bit for each [`Side`]. No word in shared memory can make
-    /// this process believe it holds a slot twice.
+    /// What this participant has claimed: 1 for each slot it holds, on whichever side its role is. No word in shared memory
+    /// can make it believe that it holds a slot twice.
     claimed: Box<[AtomicU8]>,
     fork: ForkFlag,
     /// The host's pidfd; `None` in the host itself.
@@ -216,6 +216,7 @@ impl Arena {
 
     /// # Panics
     /// If a reply is asked of a one-way channel.
+    #[inline]
     pub(crate) fn part(&self, half: Half) -> &Part {
         match half {
             Half::Request => &self.request,
@@ -249,6 +250,7 @@ impl Arena {
     ///
     /// # Errors
     /// [`Error::Forked`].
+    #[inline]
     pub(crate) fn check_process(&self) -> Result<(), Error> {
         if self.fork.in_child() { Err(Error::Forked) } else { Ok(()) }
     }
@@ -275,8 +277,9 @@ impl Arena {
         Error::Corrupt { name: self.name.clone(), what: format!("slot {slot} is {word:?}") }
     }
 
+    #[inline]
     fn claim(self: &Arc<Self>, slot: usize, word: Word, side: Side) -> Result<Claim, Error> {
-        if self.claimed[slot].fetch_or(side.bit(), Ordering::AcqRel) & side.bit() != 0 {
+        if self.claimed[slot].swap(1, Ordering::AcqRel) != 0 {
             // The word said free, or ready, while this process still holds the slot.
             return Err(self.corrupt(slot, word));
         }
@@ -294,15 +297,16 @@ impl Arena {
             let start = self.control.loan_cursor().fetch_add(1, Ordering::Relaxed) as usize;
             ops::loan(&self.control, self.me, start, look)
         } else {
-            let warm = self.warm.swap(0, Ordering::Relaxed) as usize;
+            // Two threads may see the same slot here; the word decides who has it.
+            let warm = self.warm.load(Ordering::Relaxed) as usize;
             let hot = warm.checked_sub(1).and_then(|slot| ops::loan_slot(&self.control, self.me, slot));
             hot.or_else(|| ops::loan(&self.control, self.me, usize::from(self.me), look))
         };
         let Some((slot, word)) = found else { return Ok(None) };
         let claim = self.claim(slot, word, Side::Sender)?;
         let block = self.control.block(slot);
-        block.sender_fields.store(0, Ordering::Relaxed);
-        block.receiver_fields.store(0, Ordering::Relaxed);
+        settle_at(&block.sender_fields, 0);
+        settle_at(&block.receiver_fields, 0);
         Ok(Some(claim))
     }
 
@@ -325,12 +329,13 @@ impl Arena {
     }
 
     /// Lets go of a side of a slot. Called by a dropped [`Claim`] only.
+    #[inline]
     pub(super) fn release(&self, slot: usize, side: Side) {
         if self.fork.in_child() {
             return;
         }
         // Before the word: once that is free, another thread of this process may claim the slot.
-        self.claimed[slot].fetch_and(!side.bit(), Ordering::AcqRel);
+        self.claimed[slot].store(0, Ordering::Release);
         let service = self.reply.is_some();
         let result = match side {
             Side::Sender => ops::let_go(&self.control, slot, |word| word.release_sender(self.me, service)),
@@ -402,6 +407,7 @@ impl Drop for Arena {
 /// What the transitions of a claimed slot leave behind for the other side.
 impl Claim {
     /// Where a record of the slot is.
+    #[inline]
     pub(crate) fn place(&self, half: Half) -> Place {
         let columns = &self.arena().part(half).columns;
         Place {
@@ -411,6 +417,7 @@ impl Claim {
         }
     }
 
+    #[inline]
     fn write_record(&self, half: Half, presence: u64, dims: impl Fn(usize) -> Option<u64>) {
         let arena = self.arena();
         let block = arena.control.block(self.slot());
@@ -454,8 +461,8 @@ impl Claim {
         self.write_record(Half::Request, presence, dims);
         let block = arena.control.block(self.slot());
         block.attempts.store(0, Ordering::Relaxed);
-        block.deadline.store(0, Ordering::Relaxed);
-        block.sender_fields.store(aliased, Ordering::Relaxed);
+        settle_at(&block.deadline, 0);
+        settle_at(&block.sender_fields, aliased);
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
     }
 
@@ -488,13 +495,14 @@ impl Claim {
         arena.check_process()?;
         let block = arena.control.block(self.slot());
         block.status.store(status as u32, Ordering::Relaxed);
-        block.receiver_fields.store(aliased, Ordering::Relaxed);
+        settle_at(&block.receiver_fields, aliased);
         self.hand_over(keep_hold, || {
             ops::let_go(&arena.control, self.slot(), |word| word.finish(arena.me, keep_hold))
         })
     }
 
     /// Runs a transition that, unless `keep_hold`, gives this claim's hold away.
+    #[inline]
     fn hand_over(
         &self,
         keep_hold: bool,
@@ -502,12 +510,14 @@ impl Claim {
     ) -> Result<(), Error> {
         let arena = self.arena();
         if !keep_hold {
-            arena.claimed[self.slot()].fetch_and(!self.side().bit(), Ordering::AcqRel);
+            // Before the transition: after it another thread of this process may claim the slot.
+            arena.claimed[self.slot()].store(0, Ordering::Release);
+            self.settle();
         }
         let result = transition();
-        if !keep_hold || result.is_err() {
+        if keep_hold && result.is_err() {
             // Whatever a hostile word says, this process is done with the slot.
-            arena.claimed[self.slot()].fetch_and(!self.side().bit(), Ordering::AcqRel);
+            arena.claimed[self.slot()].store(0, Ordering::Release);
             self.settle();
         }
         result.map(|_| ()).map_err(|word| arena.corrupt(self.slot(), word))
@@ -517,6 +527,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the slot is no longer this caller's.
+    #[inline]
     pub(crate) fn outcome(&self) -> Result<Option<Status>, Error> {
         let arena = self.arena();
         let word = Word(arena.control.word(self.slot()).load(Ordering::Acquire));
@@ -636,6 +647,14 @@ impl Sleep for CallerPlace<'_> {
 pub(crate) fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}
+
+/// Stores a value that is almost always there already, without taking the cache line from whoever reads it.
+#[inline]
+fn settle_at(word: &AtomicU64, value: u64) {
+    if word.load(Ordering::Relaxed) != value {
+        word.store(value, Ordering::Relaxed);
+    }
 }
 
 /// Nanoseconds of a clock that all processes of the machine share; good to a few milliseconds, which ages need, at the

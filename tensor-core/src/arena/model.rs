@@ -180,7 +180,9 @@ fn the_last_of_two_holders_frees_the_slot_once() {
         ops::take(&*arena, RECEIVER, Look::Words).unwrap();
         let sender = {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || ops::let_go(&*arena, slot, |word| word.release_sender(SENDER, false)).unwrap())
+            thread::spawn(move || {
+                ops::let_go(&*arena, slot, |word| word.release_sender(SENDER, false)).unwrap()
+            })
         };
         let received = ops::let_go(&*arena, slot, |word| word.release_receiver(RECEIVER)).unwrap();
         let sent = sender.join().unwrap();

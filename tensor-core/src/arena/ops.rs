@@ -5,7 +5,7 @@
 
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, fence_after_swap};
 use crate::wait::Look;
 
 /// FREE -> LOANED for a free slot, looking from `start` on in ring order.
@@ -16,14 +16,17 @@ pub(crate) fn loan(
     look: Look,
 ) -> Option<(usize, Word)> {
     let start = start % shared.slots();
-    let hinted = shared.free_hints().iter_from(start).find_map(|slot| loan_slot(shared, me, slot));
-    if hinted.is_some() || look == Look::Hints {
-        return hinted;
+    if !shared.free_hints().is_none() {
+        let hinted = shared.free_hints().iter_from(start).find_map(|slot| loan_slot(shared, me, slot));
+        if hinted.is_some() || look == Look::Hints {
+            return hinted;
+        }
     }
     (0..shared.slots()).find_map(|step| loan_slot(shared, me, (start + step) % shared.slots()))
 }
 
 /// FREE -> LOANED for this slot, if it is free.
+#[inline]
 pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) -> Option<(usize, Word)> {
     let found = Word(shared.word(slot).load(Ordering::Acquire));
     let loaned = found.loan(me)?;
@@ -33,6 +36,7 @@ pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) ->
 }
 
 /// LOANED -> READY, in the order of the tickets. Everything the receiver reads was written before.
+#[inline]
 pub(crate) fn publish(
     shared: &impl Shared,
     me: ParticipantId,
@@ -48,6 +52,7 @@ pub(crate) fn publish(
 }
 
 /// Sets the hint of a READY slot and wakes a receiver.
+#[inline]
 pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
     shared.ready_hints().set(slot);
     shared.ready_bell().ring();
@@ -62,8 +67,8 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
             continue;
         }
         shared.ready_hints().clear(slot);
-        if shared.ready_hints().any() {
-            // One ring wakes one sleeper; whoever takes while more is ready passes the ring on.
+        if shared.ready_hints().any() || shared.ready_hints().is_none() {
+            // One ring wakes one sleeper; whoever takes while more may be ready passes the ring on.
             shared.ready_bell().ring();
         }
         return Some((slot, taken));
@@ -76,10 +81,8 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 /// sent before the candidate is visible once the candidate is, so the look is repeated until it gives the same slot
 /// twice; with at most 64 slots one load is the whole look.
 fn lowest_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word)> {
-    let mut best = scan_ready(shared, Look::Hints).or_else(|| match look {
-        Look::Hints => None,
-        Look::Words => scan_ready(shared, Look::Words),
-    })?;
+    let look = if shared.ready_hints().is_none() { Look::Words } else { look };
+    let mut best = scan_ready(shared, look)?;
     if look == Look::Hints && shared.ready_hints().fits_one_word() {
         return Some((best.0, best.1));
     }
@@ -104,6 +107,7 @@ fn scan_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word, u64)> {
 }
 
 /// Any transition by a holder that clears a hold or ends a phase; rings whoever may wait for it.
+#[inline]
 pub(crate) fn let_go(
     shared: &impl Shared,
     slot: usize,
@@ -116,7 +120,7 @@ pub(crate) fn let_go(
             shared.free_bell().ring();
         }
         Some(Phase::Done) => {
-            fence(Ordering::SeqCst);
+            fence_after_swap();
             if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
                 shared.wake_caller(slot);
             }
@@ -127,6 +131,7 @@ pub(crate) fn let_go(
 }
 
 /// Repeats a transition until its compare-and-swap succeeds; the word it was refused on is the error.
+#[inline]
 pub(crate) fn step(
     shared: &impl Shared,
     slot: usize,
@@ -142,6 +147,7 @@ pub(crate) fn step(
     }
 }
 
+#[inline]
 fn swap(shared: &impl Shared, slot: usize, found: Word, wanted: Word) -> Result<(), Word> {
     shared
         .word(slot)

@@ -54,6 +54,7 @@ impl Word {
     #[cfg(test)]
     pub(crate) const NEW: Word = Word(0);
 
+    #[inline]
     pub(crate) const fn phase(self) -> Option<Phase> {
         match self.0 & 7 {
             0 => Some(Phase::Free),
@@ -65,52 +66,64 @@ impl Word {
         }
     }
 
+    #[inline]
     pub(crate) fn is(self, phase: Phase) -> bool {
         self.phase() == Some(phase)
     }
 
+    #[inline]
     pub(crate) const fn gone(self) -> bool {
         self.0 & GONE != 0
     }
 
+    #[inline]
     pub(crate) const fn not_repeatable(self) -> bool {
         self.0 & NOT_REPEATABLE != 0
     }
 
+    #[inline]
     pub(crate) const fn sender(self) -> ParticipantId {
         ((self.0 >> SENDER_SHIFT) & ID_MASK) as ParticipantId
     }
 
+    #[inline]
     pub(crate) const fn receiver(self) -> ParticipantId {
         ((self.0 >> RECEIVER_SHIFT) & ID_MASK) as ParticipantId
     }
 
+    #[inline]
     pub(crate) const fn generation(self) -> u64 {
         self.0 >> GENERATION_SHIFT
     }
 
     /// The half that changes with every transition: what a caller sleeps on.
+    #[inline]
     pub(crate) const fn low(self) -> u32 {
         self.0 as u32
     }
 
+    #[inline]
     const fn with_phase(self, phase: Phase) -> Word {
         Word(self.0 & !7 | phase as u64)
     }
 
+    #[inline]
     const fn with_sender(self, id: ParticipantId) -> Word {
         Word(self.0 & !(ID_MASK << SENDER_SHIFT) | (id as u64) << SENDER_SHIFT)
     }
 
+    #[inline]
     const fn with_receiver(self, id: ParticipantId) -> Word {
         Word(self.0 & !(ID_MASK << RECEIVER_SHIFT) | (id as u64) << RECEIVER_SHIFT)
     }
 
+    #[inline]
     const fn with(self, flag: u64) -> Word {
         Word(self.0 | flag)
     }
 
     /// Free, one generation later, if nobody holds it any more; else as it is.
+    #[inline]
     const fn settled(self) -> Word {
         if self.sender() == 0 && self.receiver() == 0 {
             Word((self.generation() + 1) << GENERATION_SHIFT)
@@ -119,27 +132,32 @@ impl Word {
         }
     }
 
+    #[inline]
     fn held_by_sender(self, me: ParticipantId) -> Option<Word> {
         (self.sender() == me && self.phase()? != Phase::Free).then_some(self)
     }
 
+    #[inline]
     fn held_by_receiver(self, me: ParticipantId) -> Option<Word> {
         (self.receiver() == me && matches!(self.phase()?, Phase::Taken | Phase::Done)).then_some(self)
     }
 
     /// FREE -> LOANED.
+    #[inline]
     pub(crate) fn loan(self, me: ParticipantId) -> Option<Word> {
         self.is(Phase::Free)
             .then_some(Word(self.generation() << GENERATION_SHIFT).with_phase(Phase::Loaned).with_sender(me))
     }
 
     /// LOANED -> READY. The sender's hold stays when it waits for an answer or aliases of the record live.
+    #[inline]
     pub(crate) fn send(self, me: ParticipantId, keep_hold: bool) -> Option<Word> {
         let word = self.held_by_sender(me).filter(|word| word.is(Phase::Loaned))?;
         Some(word.with_phase(Phase::Ready).with_sender(if keep_hold { me } else { 0 }))
     }
 
     /// READY -> TAKEN.
+    #[inline]
     pub(crate) fn take(self, me: ParticipantId) -> Option<Word> {
         self.is(Phase::Ready).then_some(self.with_phase(Phase::Taken).with_receiver(me))
     }
@@ -150,12 +168,14 @@ impl Word {
     }
 
     /// TAKEN -> DONE, or FREE when nobody holds it any more. The receiver's hold stays when aliases live.
+    #[inline]
     pub(crate) fn finish(self, me: ParticipantId, keep_hold: bool) -> Option<Word> {
         let word = self.held_by_receiver(me).filter(|word| word.is(Phase::Taken))?;
         Some(word.with_phase(Phase::Done).with_receiver(if keep_hold { me } else { 0 }).settled())
     }
 
     /// The receiver lets go: of a record it took, or of the last alias of one it finished.
+    #[inline]
     pub(crate) fn release_receiver(self, me: ParticipantId) -> Option<Word> {
         let word = self.held_by_receiver(me)?;
         Some(word.with_phase(Phase::Done).with_receiver(0).settled())
@@ -169,6 +189,7 @@ impl Word {
 
     /// The sender lets go: of a loan it did not send, or of the last alias of what it sent. In a service
     /// (`answered`), letting go means that nobody waits for the answer.
+    #[inline]
     pub(crate) fn release_sender(self, me: ParticipantId, answered: bool) -> Option<Word> {
         let word = self.held_by_sender(me)?.with_sender(0);
         let word = if answered { word.with(GONE) } else { word };

@@ -26,6 +26,7 @@ impl ForkFlag {
     }
 
     /// Whether this process is a forked child of the one that made the flag.
+    #[inline]
     pub(crate) fn in_child(&self) -> bool {
         // SAFETY: the byte is inside the page, which lives as long as `self`. The read is volatile because a fork
         // changes it behind the compiler's back.

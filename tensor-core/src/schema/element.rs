@@ -64,6 +64,7 @@ pub struct StorageFacts {
     pub len: usize,
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Storage, const N: usize> Storage for [T; N] {
     type Element = T::Element;
     const SHAPE: Shape = T::SHAPE.nested_in(Extent::Fixed(N as u64));
@@ -80,9 +81,11 @@ impl<T: Storage, const N: usize> Storage for [T; N] {
 macro_rules! elements {
     ($($rust:ty => $dtype:ident),* $(,)?) => {$(
         impl sealed::Sealed for $rust {}
+        #[diagnostic::do_not_recommend]
         impl Element for $rust {
             const DTYPE: DType = DType::$dtype;
         }
+        #[diagnostic::do_not_recommend]
         impl Storage for $rust {
             type Element = $rust;
             const SHAPE: Shape = Shape::SCALAR;

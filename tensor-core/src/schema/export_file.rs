@@ -151,3 +151,90 @@ impl Module {
         format!("{HEADER}{sections}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DType, Field, Shape};
+    use super::*;
+
+    /// A directory of its own for each test, gone when it ends.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(test: &str) -> Scratch {
+            let directory = std::env::temp_dir().join(format!("tensorbridge-{test}-{}", std::process::id()));
+            fs::create_dir_all(&directory).unwrap();
+            Scratch(directory)
+        }
+
+        fn export<'a>(&self, class: &'a str, dtype: DType) -> Export<'a> {
+            let field = Field::new("x", dtype, Shape::SCALAR);
+            let schema = Schema::new(class.to_lowercase(), 0, "", vec![], vec![field]).unwrap();
+            let section = format!("{MARK}{class}` in src/lib.rs\n{}", schema.python_class(class));
+            Export { file: self.0.join("python/it.py"), shown: "python/it.py", class, section }
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_current() {
+        let scratch = Scratch::new("written");
+        let export = scratch.export("Image", DType::F32);
+        assert!(export.check().unwrap_err().contains("TENSORBRIDGE_EXPORT=write cargo test"));
+        export.write().unwrap();
+        assert_eq!(export.check(), Ok(()));
+        let expected = format!("{HEADER}\n\n{}", export.section);
+        assert_eq!(fs::read_to_string(&export.file).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_stale_class_is_shown_line_by_line_and_replaced() {
+        let scratch = Scratch::new("stale");
+        scratch.export("Image", DType::F32).write().unwrap();
+        let changed = scratch.export("Image", DType::F16);
+        let problem = changed.check().unwrap_err();
+        assert!(problem.contains("found        x = tb.f32()\n  expected     x = tb.f16()"), "{problem}");
+        changed.write().unwrap();
+        assert_eq!(changed.check(), Ok(()));
+    }
+
+    #[test]
+    fn classes_share_a_file_in_an_order_of_their_own() {
+        let classes = ["Scores", "Image", "Tokens", "Audio", "Box"];
+        let scratch = Scratch::new("shared");
+        std::thread::scope(|scope| {
+            for class in classes {
+                scope.spawn(|| scratch.export(class, DType::U8).write().unwrap());
+            }
+        });
+        assert!(classes.iter().all(|class| scratch.export(class, DType::U8).check().is_ok()));
+        let text = fs::read_to_string(scratch.export("Image", DType::U8).file).unwrap();
+        let found: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("class ")?.split('(').next()).collect();
+        assert_eq!(found, ["Audio", "Box", "Image", "Scores", "Tokens"]);
+        assert!(scratch.export("Other", DType::U8).check().unwrap_err().contains("has no class `Other`"));
+    }
+
+    #[test]
+    fn a_file_of_the_users_own_is_left_alone() {
+        let scratch = Scratch::new("own");
+        let export = scratch.export("Image", DType::F32);
+        fs::create_dir_all(export.file.parent().unwrap()).unwrap();
+        fs::write(&export.file, "import numpy\n").unwrap();
+        assert!(export.write().unwrap_err().contains("was not generated"));
+        assert_eq!(fs::read_to_string(&export.file).unwrap(), "import numpy\n");
+    }
+
+    #[test]
+    fn a_source_is_named_from_its_package_on() {
+        let relative = |source: &str, package: &str| relative(Path::new(source), Path::new(package));
+        assert_eq!(relative("examples/classify/src/main.rs", "/code/examples/classify"), "src/main.rs");
+        assert_eq!(relative("src/main.rs", "/code/classify"), "src/main.rs");
+        assert_eq!(relative("src/main.rs", "/code/src"), "main.rs");
+    }
+}

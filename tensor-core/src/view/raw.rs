@@ -48,17 +48,20 @@ impl RawParts {
 
     /// One bit for each field that was written.
     #[must_use]
+    #[inline]
     pub(crate) fn presence(&self) -> u64 {
         self.presence
     }
 
     /// The lengths of the symbolic dimensions; `None` for one that is not set.
     #[must_use]
+    #[inline]
     pub(crate) fn dim(&self, dim: usize) -> Option<u64> {
         Some(self.dims[dim]).filter(|length| *length != UNSET)
     }
 
     /// Marks field `field` as written.
+    #[inline]
     pub(crate) fn mark_present(&mut self, field: usize) {
         self.presence |= 1 << field;
     }
@@ -90,6 +93,7 @@ impl RawParts {
     /// # Errors
     /// [`Error::DimUnset`] or [`Error::DimOutOfRange`] for a dimension, [`Error::MissingField`] for a required field
     /// that the peer does not claim to have written.
+    #[inline]
     pub(crate) fn adopt(
         &mut self,
         schema: &Schema,
@@ -113,6 +117,7 @@ impl RawParts {
     ///
     /// # Errors
     /// [`Error::DimUnset`] for a dimension of a field that is required or present, [`Error::MissingField`].
+    #[inline]
     pub(crate) fn check_complete(&self, schema: &Schema) -> Result<(), Error> {
         let required = schema.required();
         for (dim, declared) in schema.dims().iter().enumerate() {
@@ -133,6 +138,7 @@ impl RawParts {
 
     /// The column of field `field`.
     #[must_use]
+    #[inline]
     pub(crate) fn column(&self, schema: &Schema, field: usize) -> Column {
         assert!(field < schema.fields().len(), "field {field} of a schema with {}", schema.fields().len());
         // SAFETY: by the contract of `new` there is a column for each field of the schema, and `field` is one.
@@ -141,6 +147,7 @@ impl RawParts {
 
     /// The address of field `field`.
     #[must_use]
+    #[inline]
     pub(crate) fn field_ptr(&self, schema: &Schema, field: usize) -> NonNull<u8> {
         let column = self.column(schema, field);
         // SAFETY: by the contract of `new` this stays inside the allocation at `base`.
@@ -160,6 +167,7 @@ impl RawParts {
     /// The number of elements that the slice of field `field` covers: all of them, but only as many rows as a leading
     /// symbolic dimension has.
     #[track_caller]
+    #[inline]
     fn slice_len(&self, schema: &Schema, field: usize) -> usize {
         let extents = schema.fields()[field].shape().extents();
         let mut len = 1;
@@ -233,6 +241,7 @@ impl<R: Record, T: ?Sized> RawView<R, T> {
 
     /// The length of symbolic dimension `DIM`; `None` before it is set.
     #[must_use]
+    #[inline]
     pub fn dim<const DIM: usize>(&self) -> Option<usize> {
         self.parts.dim(DIM).map(|length| length as usize)
     }

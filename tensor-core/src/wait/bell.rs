@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU32, Futex, Ordering, fence};
+use crate::sync::{AtomicU32, Futex, Ordering, fence, fence_after_swap};
 
 /// The two words; `#[repr(C)]` because they live in shared memory.
 #[repr(C)]
@@ -27,6 +27,7 @@ impl Bell {
     }
 
     /// First half of going to sleep: after this, look once more before [`Bell::sleep`] with the returned ticket.
+    #[inline]
     pub(crate) fn prepare(&self) -> u32 {
         let rings = self.rings.word.load(Ordering::Acquire);
         self.asleep.store(1, Ordering::Relaxed);
@@ -39,9 +40,10 @@ impl Bell {
         self.rings.sleep(prepared, timeout)
     }
 
-    /// Wakes one sleeper, if there is any, after something was published.
+    /// Wakes one sleeper, if there is any, after something was published by a successful read-modify-write.
+    #[inline]
     pub(crate) fn ring(&self) {
-        fence(Ordering::SeqCst);
+        fence_after_swap();
         if self.asleep.load(Ordering::Relaxed) == 0 {
             return;
         }

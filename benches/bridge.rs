@@ -1,0 +1,310 @@
+//! How long the bridge itself takes, beside what the machine allows, measured in the same run.
+//!
+//! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only steps|calls|sizes|python` one part,
+//! `--json FILE` writes the figures.
+
+mod support;
+
+use std::time::Duration;
+
+use support::limits::{self, Bare};
+use support::peer::{Peer, pin};
+use support::stats::{Measured, Run, human, time_each, time_groups};
+use tensorbridge::{Channel, Client, PythonWorker, Receiver, Sender, Server, Service, Tensor, WaitStrategy};
+
+/// A photo: 602,112 bytes of planes.
+#[derive(Tensor)]
+#[tensor(name = "bench.image")]
+struct Image {
+    pixels: [[[f32; 224]; 224]; 3],
+}
+
+/// One number.
+#[derive(Tensor)]
+#[tensor(name = "bench.number")]
+struct Number {
+    value: f32,
+}
+
+/// 1 KB.
+#[derive(Tensor)]
+#[tensor(name = "bench.kilobyte")]
+struct Kilobyte {
+    bytes: [u8; 1024],
+}
+
+/// 256 MB.
+#[derive(Tensor)]
+#[tensor(name = "bench.large")]
+struct Large {
+    bytes: [u8; 256 << 20],
+}
+
+const RUNS: usize = 3;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["--peer", core, rest @ ..] = words.as_slice() {
+        pin(core.parse().ok());
+        return peer(rest);
+    }
+    let scale = if words.contains(&"--quick") { 10 } else { 1 };
+    let after =
+        |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1).copied());
+    let wanted = |part: &str| after("--only").is_none_or(|only| only == part);
+    let mut report = Report::default();
+    if wanted("steps") {
+        in_process(&mut report, scale);
+    }
+    if wanted("calls") {
+        for pinned in [false, true] {
+            between_processes(&mut report, scale, pinned);
+        }
+    }
+    if wanted("sizes") {
+        sizes(&mut report, scale);
+    }
+    if wanted("python") {
+        python(&mut report, scale);
+    }
+    report.summary();
+    if let Some(path) = after("--json") {
+        std::fs::write(path, report.json()).expect("the report can be written");
+    }
+}
+
+/// The other side of a measurement.
+fn peer(arguments: &[&str]) {
+    match arguments {
+        ["limit", bare, fd] => limits::answer(bare, fd),
+        ["serve", name, strategy] => {
+            let strategy = strategy_named(strategy);
+            let server =
+                Server::<Image, Number>::builder(name).wait(strategy).connect().expect("the host is there");
+            let _ = server.serve(|image, number| {
+                number.set_value(image.pixels()[0]);
+                Ok::<(), std::convert::Infallible>(())
+            });
+        }
+        ["small", name] => serve_untouched::<Kilobyte>(name),
+        ["large", name] => serve_untouched::<Large>(name),
+        other => panic!("unknown peer {other:?}"),
+    }
+}
+
+fn serve_untouched<R: tensorbridge::Record>(name: &str) {
+    let server =
+        Server::<R, Number>::builder(name).wait(WaitStrategy::Spin).connect().expect("the host is there");
+    let _ = server.serve(|_, number| {
+        number.set_value(1.0);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+fn strategy_named(name: &str) -> WaitStrategy {
+    match name {
+        "spin" => WaitStrategy::Spin,
+        "block" => WaitStrategy::Block,
+        _ => WaitStrategy::default(),
+    }
+}
+
+fn unique(name: &str) -> String {
+    format!("bench.{name}.p{}", std::process::id())
+}
+
+/// Rows of the report, printed as they come.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Measured>,
+}
+
+impl Report {
+    fn measure(&mut self, name: &str, mut run: impl FnMut() -> Run) {
+        let runs = (0..RUNS).map(|_| {
+            limits::settle();
+            run()
+        });
+        let measured = Measured { name: name.to_owned(), runs: runs.collect() };
+        let (low, high) = measured.spread();
+        println!(
+            "{name:<58} p50 {:>10} ({} - {})  p99 {:>10}",
+            human(measured.p50()),
+            human(low),
+            human(high),
+            human(measured.p99())
+        );
+        self.rows.push(measured);
+    }
+
+    fn p50(&self, name: &str) -> f64 {
+        self.rows.iter().find(|row| row.name == name).map_or(f64::NAN, |row| row.p50() as f64)
+    }
+
+    fn summary(&self) {
+        let ratio = |title: &str, ours: &str, limit: &str| {
+            println!("{title:<58} {:.2}", self.p50(ours) / self.p50(limit));
+        };
+        println!("\nratios of medians of the same run");
+        for placement in ["free", "pinned"] {
+            let spin = format!("bare cache line ping-pong, {placement}");
+            let futex = format!("bare futex ping-pong, {placement}");
+            ratio(
+                &format!("call / cache line, {placement}"),
+                &format!("call, spin, payload untouched, {placement}"),
+                &spin,
+            );
+            ratio(
+                &format!("call / futex, {placement}"),
+                &format!("call, block, payload untouched, {placement}"),
+                &futex,
+            );
+        }
+        ratio(
+            "call with 256 MB / with 1 KB",
+            "call, spin, 256 MB, payload untouched",
+            "call, spin, 1 KB, payload untouched",
+        );
+    }
+
+    fn json(&self) -> String {
+        let rows: Vec<serde_json::Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let runs: Vec<_> = row.runs.iter().map(|run| serde_json::json!({"p50": run.p50, "p99": run.p99})).collect();
+                serde_json::json!({"name": row.name, "unit": "ns", "p50": row.p50(), "p99": row.p99(), "runs": runs})
+            })
+            .collect();
+        serde_json::to_string_pretty(&rows).expect("numbers and texts")
+    }
+}
+
+/// What one thread pays for the steps of a record's life.
+fn in_process(report: &mut Report, scale: usize) {
+    let name = unique("steps");
+    let _channel = Channel::<Image>::builder(&name).slots(8).create().expect("a fresh name");
+    let sender = Sender::<Image>::builder(&name).connect().expect("the host is there");
+    let receiver = Receiver::<Image>::builder(&name).connect().expect("the host is there");
+    report.measure("loan, give back", || {
+        time_groups(1_000_000 / scale, 100, || drop(sender.loan().expect("a free slot")))
+    });
+    report.measure("loan, send, receive, give back; payload untouched", || {
+        time_groups(1_000_000 / scale, 100, || {
+            let mut image = sender.loan().expect("a free slot");
+            image.pixels_mut()[0] = 1.0;
+            image.send().expect("complete");
+            drop(receiver.receive().expect("just sent"));
+        })
+    });
+    report.measure("memcpy of 602 KB, warm", || limits::memcpy(20_000 / scale));
+}
+
+fn between_processes(report: &mut Report, scale: usize, pinned: bool) {
+    let placement = if pinned { "pinned" } else { "free" };
+    report.measure(&format!("bare cache line ping-pong, {placement}"), || {
+        limits::ping_pong(Bare::Spin, 200_000 / scale, pinned)
+    });
+    report.measure(&format!("bare futex ping-pong, {placement}"), || {
+        limits::ping_pong(Bare::Futex, 20_000 / scale, pinned)
+    });
+    for (strategy, rounds) in [("spin", 200_000), ("adaptive", 100_000), ("block", 20_000)] {
+        report.measure(&format!("call, {strategy}, payload untouched, {placement}"), || {
+            call(strategy, rounds / scale, pinned, false)
+        });
+    }
+    report.measure(&format!("call, spin, 602 KB written each time, {placement}"), || {
+        call("spin", 20_000 / scale, pinned, true)
+    });
+    pin(None);
+}
+
+/// Round trips of a call between two processes.
+fn call(strategy: &str, rounds: usize, pinned: bool, write: bool) -> Run {
+    let name = unique(strategy);
+    let _service = Service::<Image, Number>::builder(&name).slots(8).create().expect("a fresh name");
+    let _peer = Peer::start(&["serve", &name, strategy], pinned);
+    let client =
+        Client::<Image, Number>::builder(&name).wait(strategy_named(strategy)).connect().expect("the host");
+    let mut round = 0.0f32;
+    time_each(rounds, || {
+        round += 1.0;
+        let mut image = client.loan().expect("a free slot");
+        if write {
+            image.pixels_mut().fill(round);
+        } else {
+            image.pixels_mut()[0] = round;
+        }
+        let number = image.call().expect("an answer");
+        assert_eq!(number.value(), round);
+    })
+}
+
+/// That a call costs the same whatever the record's size.
+fn sizes(report: &mut Report, scale: usize) {
+    report.measure("call, spin, 1 KB, payload untouched", || untouched::<Kilobyte>("small", 200_000 / scale));
+    report.measure("call, spin, 256 MB, payload untouched", || untouched::<Large>("large", 200_000 / scale));
+}
+
+trait Untouched: tensorbridge::Record {
+    fn first_byte(view: &mut Self::Mut) -> &mut [u8];
+}
+
+impl Untouched for Kilobyte {
+    fn first_byte(view: &mut Self::Mut) -> &mut [u8] {
+        view.bytes_mut()
+    }
+}
+
+impl Untouched for Large {
+    fn first_byte(view: &mut Self::Mut) -> &mut [u8] {
+        view.bytes_mut()
+    }
+}
+
+fn untouched<R: Untouched>(peer: &str, rounds: usize) -> Run {
+    let name = unique(peer);
+    let _service = Service::<R, Number>::builder(&name).slots(2).create().expect("a fresh name, and memory");
+    let _peer = Peer::start(&[peer, &name], false);
+    let client =
+        Client::<R, Number>::builder(&name).wait(WaitStrategy::Spin).connect().expect("the host is there");
+    time_each(rounds, || {
+        let mut record = client.loan().expect("a free slot");
+        R::first_byte(&mut record)[0] = 1;
+        assert_eq!(record.call().expect("an answer").value(), 1.0);
+    })
+}
+
+/// Calls answered by Python, when the environment names an interpreter that has the extension.
+fn python(report: &mut Report, scale: usize) {
+    if std::env::var_os("TENSORBRIDGE_PYTHON").is_none() {
+        println!("calls answered by Python: skipped, TENSORBRIDGE_PYTHON is not set");
+        return;
+    }
+    for (open, strategy) in
+        [("nothing", "spin"), ("numpy", "spin"), ("torch", "spin"), ("torch", "adaptive"), ("torch", "block")]
+    {
+        report.measure(
+            &format!("call answered by Python, {strategy}, opens {open}, payload untouched"),
+            || {
+                let name = unique(open);
+                let service =
+                    Service::<Image, Number>::builder(&name).slots(8).create().expect("a fresh name");
+                let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/worker.py");
+                let worker = PythonWorker::new(script).arg(open).arg(strategy);
+                let _worker = service.spawn(worker).expect("the worker starts");
+                let client = Client::<Image, Number>::builder(&name)
+                    .wait(strategy_named(strategy))
+                    .timeout(Duration::from_secs(10))
+                    .connect()
+                    .expect("the host is there");
+                time_each(20_000 / scale, || {
+                    let mut image = client.loan().expect("a free slot");
+                    image.pixels_mut()[0] = 2.0;
+                    assert_eq!(image.call().expect("an answer").value(), 2.0);
+                })
+            },
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! What the benchmarks share.
+
+pub(crate) mod limits;
+pub(crate) mod peer;
+pub(crate) mod stats;
