@@ -26,7 +26,10 @@ pub(crate) fn check(spec: &mut Spec, errors: &mut Errors) {
         let what = if matches!(field.name.tokens, TokenTree::Ident(_)) { "field" } else { "name" };
         python_name(what, &field.name, errors);
         rust_name(field, errors);
-        if errors.count() > so_far {
+        let of_broken_dim = |dim: &proc_macro2::Ident| {
+            spec.dims.iter().any(|decl| decl.ident == *dim && decl.health != Health::Sound)
+        };
+        if errors.count() > so_far || field.dims().any(of_broken_dim) {
             spec.fields[at].health = Health::Broken;
         }
     }
@@ -74,13 +77,14 @@ fn field_count(spec: &mut Spec, errors: &mut Errors) {
     }
 }
 
-fn dims(spec: &Spec, errors: &mut Errors) {
+fn dims(spec: &mut Spec, errors: &mut Errors) {
     if let Some(extra) = spec.dims.get(MAX_DIMS) {
         let count = spec.dims.len();
         let message = format_args!("{count} symbolic dimensions; a schema holds at most {MAX_DIMS}");
         errors.at(&extra.ident, message);
     }
-    for dim in &spec.dims {
+    for dim in &mut spec.dims {
+        let so_far = errors.count();
         let name = dim.ident.unraw().to_string();
         let bounds = format!("`{name} = {}..={}`", dim.min, dim.max);
         if dim.min > dim.max {
@@ -93,6 +97,9 @@ fn dims(spec: &Spec, errors: &mut Errors) {
         if is_rust_method(&name) {
             errors.at(&dim.ident, format_args!("`{name}` is a method of every loan: call it something else"));
         }
+        if errors.count() > so_far {
+            dim.health = Health::Broken;
+        }
     }
 }
 
@@ -101,7 +108,7 @@ fn unused_dims(spec: &Spec, errors: &mut Errors) {
     if spec.fields.iter().any(|field| field.health != Health::Sound) {
         return;
     }
-    for dim in &spec.dims {
+    for dim in spec.dims.iter().filter(|dim| dim.health == Health::Sound) {
         if !spec.fields.iter().any(|field| field.dims().any(|used| *used == dim.ident)) {
             let name = &dim.ident;
             errors.at(name, format_args!("dimension `{name}` is declared but no field uses it"));

@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::ext::IdentExt;
 use syn::DeriveInput;
+use syn::ext::IdentExt;
 
 use crate::spec::{Health, MAX_DIMS, MAX_RANK, Spec};
 use crate::{dtype, names};

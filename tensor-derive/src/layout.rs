@@ -5,7 +5,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::emit::{dtype_of, shape_of, unraw};
-use crate::spans::{Ends, storage};
+use crate::spans::{Ends, shown, storage};
 use crate::spec::{Extent, Field, Health, Spec};
 
 /// The owned record as the compiler lays it out, compared with the schema's own offsets.
@@ -16,10 +16,11 @@ pub(crate) fn record(spec: &Spec) -> TokenStream {
     let names: Vec<_> = (0..count).map(|at| format_ident!("__field{at}")).collect();
     let gaps = (0..count).map(|at| format_ident!("__padding{at}"));
     let storages = spec.fields.iter().map(|field| &field.ty);
-    let ends = (1..=count).map(Literal::usize_unsuffixed);
+    let end = Literal::usize_unsuffixed(count);
     quote! {
+        const __FITS: #private::core::primitive::bool = #schema.record_offset(#end).is_some();
         #(type #types =
-            <#private::Fits<{ #schema.record_offset(#ends).is_some() }> as #private::LaidOut<#storages>>::Type;)*
+            <#private::Fits<__FITS> as #private::LaidOut<#storages>>::Type;)*
         #[allow(dead_code)]
         #[repr(C, align(64))]
         struct __TensorLayout {
@@ -52,7 +53,7 @@ fn field_checks(at: usize, field: &Field, spec: &Spec) -> Vec<TokenStream> {
     let name = unraw(&field.ident);
     let at = Literal::usize_unsuffixed(at);
     let facts = storage(&field.ty, private, "FACTS");
-    let rust = field.ty.to_token_stream().to_string();
+    let rust = shown(&field.ty);
     let mut checks = vec![call(&field.ty, private, "check_field", quote!(#schema, #at, #facts))];
     if let Some(dtype) = &field.dtype {
         let stated = dtype_of(field, private);

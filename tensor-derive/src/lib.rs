@@ -79,7 +79,9 @@ fn expand(input: &DeriveInput) -> TokenStream {
     };
     check::check(&mut spec, &mut errors);
     let mut tokens = errors.into_tokens();
-    fallback::repair(&mut spec);
-    tokens.extend(emit::emit(&spec));
+    if spec.is_sized {
+        fallback::repair(&mut spec);
+        tokens.extend(emit::emit(&spec));
+    }
     tokens
 }

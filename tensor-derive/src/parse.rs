@@ -32,6 +32,7 @@ pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Spec> {
     spec.docs = docs(&input.attrs);
     struct_keys(&mut spec, &input.attrs, errors);
     for field in fields? {
+        spec.is_sized &= !types::is_unsized(&field.ty);
         if let Some(ident) = &field.ident {
             match parse_field(field, ident, &spec.private, errors) {
                 Some(parsed) => spec.fields.push(parsed),
@@ -54,6 +55,7 @@ impl Spec {
             export: None,
             private: quote!(::tensorbridge::__private),
             fields: Vec::new(),
+            is_sized: true,
             skipped: Vec::new(),
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Spec {
     /// The path of the runtime's `__private`.
     pub(crate) private: TokenStream,
     pub(crate) fields: Vec<Field>,
+    /// Whether the struct has a size: without one it cannot be a record.
+    pub(crate) is_sized: bool,
     /// The fields that are not part of the record.
     pub(crate) skipped: Vec<Ident>,
 }
@@ -45,6 +47,7 @@ pub(crate) struct DimDecl {
     pub(crate) min: u64,
     pub(crate) max: u64,
     pub(crate) bounds: TokenStream,
+    pub(crate) health: Health,
 }
 
 /// A field of the record.
@@ -65,13 +68,13 @@ pub(crate) struct Field {
     pub(crate) health: Health,
 }
 
-/// What the errors so far leave of a field.
+/// What the errors so far leave of a field or a dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Health {
     Sound,
     /// Something about it was reported: nothing more is checked.
     Broken,
-    /// It cannot be printed beside the others.
+    /// It cannot be printed with the others.
     Dropped,
 }
 

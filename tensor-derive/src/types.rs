@@ -3,10 +3,11 @@
 //! Tokens are not types: an alias tells nothing and is left to the compiler, which knows by the trait `Storage`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type, TypePath, parse_quote};
 
 use crate::diag::Errors;
+use crate::spans::shown;
 use crate::spec::Store;
 
 /// Names of types that are elements. A type that only shares the name is refused by the compiler later.
@@ -73,6 +74,12 @@ pub(crate) fn refuse(ty: &Type, private: &TokenStream, errors: &mut Errors) -> O
     Some(with_innermost(ty, refused.stand_in))
 }
 
+/// Whether a struct that ends with this type has no size of its own. Then it cannot be a record at all.
+pub(crate) fn is_unsized(ty: &Type) -> bool {
+    let is_str = |ty| std_segment(ty).is_some_and(|segment| segment.ident == "str");
+    matches!(peel(ty), Type::Slice(_) | Type::TraitObject(_)) || is_str(peel(ty))
+}
+
 /// The same arrays around another type.
 fn with_innermost(ty: &Type, innermost: Type) -> Type {
     match peel(ty) {
@@ -93,7 +100,7 @@ struct Refused {
 
 impl Refused {
     fn of(ty: &Type, private: &TokenStream) -> Option<Refused> {
-        let text = ty.to_token_stream().to_string();
+        let text = shown(ty);
         let primitive = |name: &str| {
             let name = proc_macro2::Ident::new(name, proc_macro2::Span::call_site());
             parse_quote!(#private::core::primitive::#name)
@@ -115,7 +122,7 @@ impl Refused {
             }
             Type::Slice(slice) => {
                 let element = &slice.elem;
-                let help = format!("write `[{}; N]`", quote!(#element));
+                let help = format!("write `[{}; N]`", shown(element));
                 return refused(format!("`{text}` has no fixed size"), &help, parse_quote!([#element; 1]));
             }
             Type::Tuple(_) => {
@@ -147,7 +154,7 @@ impl Refused {
             ("Vec" | "VecDeque", Some(element)) => {
                 let help = format!(
                     "use `[{}; MAX]` with `shape = [n]` and `dims(n = ..=MAX)` on the struct",
-                    quote!(#element)
+                    shown(element)
                 );
                 refused(heap, &help, parse_quote!([#element; 1]))
             }
@@ -158,7 +165,7 @@ impl Refused {
                 refused(points, "store the values themselves, in an array", primitive("u8"))
             }
             ("Option", Some(value)) => {
-                let help = format!("write `{}` with `#[tensor(optional)]`", quote!(#value));
+                let help = format!("write `{}` with `#[tensor(optional)]`", shown(value));
                 let stand_in =
                     Refused::of(peel(value), private).map_or(value.clone(), |refused| refused.stand_in);
                 refused(format!("`{text}` has no stable layout"), &help, stand_in)
@@ -195,6 +202,8 @@ fn first_argument(segment: &PathSegment) -> Option<&Type> {
 
 #[cfg(test)]
 mod tests {
+    use quote::quote;
+
     use super::*;
 
     fn told(ty: Type) -> Option<(String, String)> {

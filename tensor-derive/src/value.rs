@@ -6,7 +6,7 @@ use syn::{Lit, LitStr, Path};
 
 use crate::attr::{Entry, Form, at_commas};
 use crate::diag::Errors;
-use crate::spec::{DimDecl, Extent, Pad, PadValue, Shape, Text};
+use crate::spec::{DimDecl, Extent, Health, Pad, PadValue, Shape, Text};
 
 /// `key`, and nothing after it.
 pub(crate) fn flag(entry: &Entry, errors: &mut Errors) -> Option<Ident> {
@@ -187,48 +187,64 @@ pub(crate) fn dims(entry: &Entry, errors: &mut Errors) -> Vec<DimDecl> {
     parts.into_iter().filter_map(|part| dim(&part, list, errors)).collect()
 }
 
+/// `seq = 1..=512`; with a name but without usable bounds, a broken dimension.
 fn dim(part: &[TokenTree], list: &Group, errors: &mut Errors) -> Option<DimDecl> {
-    let [TokenTree::Ident(ident), rest @ ..] = part else {
-        let tokens: TokenStream = part.iter().cloned().collect();
+    let tokens: TokenStream = part.iter().cloned().collect();
+    let Some((TokenTree::Ident(ident), rest)) = part.split_first() else {
         let at = if part.is_empty() { list.to_token_stream() } else { tokens };
         errors.at(at, "expected the name of a dimension, for example `seq = 1..=512`");
         return None;
     };
-    let tokens: TokenStream = part.iter().cloned().collect();
-    let wrong = |errors: &mut Errors| {
-        errors.at(&tokens, format_args!("expected the bounds of `{ident}`, for example `{ident} = 1..=512`"));
-        None
+    let mut decl =
+        DimDecl { ident: ident.clone(), min: 0, max: 1, bounds: tokens.clone(), health: Health::Broken };
+    let bounds = match rest {
+        [TokenTree::Punct(eq), bounds @ ..] if eq.as_char() == '=' => bounds,
+        _ => &[],
     };
-    let [TokenTree::Punct(eq), bounds @ ..] = rest else { return wrong(errors) };
-    if eq.as_char() != '=' {
-        return wrong(errors);
-    }
-    let dots = bounds.iter().position(|token| matches!(token, TokenTree::Punct(dot) if dot.as_char() == '.'));
-    let bounds_tokens: TokenStream = bounds.iter().cloned().collect();
-    let Some(dots) = dots else {
-        if let Some(max) = bound(bounds) {
-            let message = format_args!("`{ident}` needs bounds, found a single number");
-            errors.help(bounds_tokens, message, format_args!("write `{ident} = ..={max}`"));
-            return None;
+    let written: TokenStream = bounds.iter().cloned().collect();
+    match Bounds::parse(bounds) {
+        Some(Bounds::Inclusive(min, max)) => {
+            decl = DimDecl { min, max, bounds: written, health: Health::Sound, ..decl };
         }
-        return wrong(errors);
-    };
-    let (low, high) = bounds.split_at(dots);
-    let min = if low.is_empty() { Some(0) } else { bound(low) };
-    match (min, high) {
-        (Some(min), [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Punct(eq), high @ ..])
-            if eq.as_char() == '=' && bound(high).is_some() =>
-        {
-            let max = bound(high).unwrap_or(min);
-            Some(DimDecl { ident: ident.clone(), min, max, bounds: bounds_tokens })
-        }
-        (Some(_), [TokenTree::Punct(_), TokenTree::Punct(_), high @ ..]) if bound(high).is_some() => {
-            let most = bound(high).unwrap_or(0).saturating_sub(1);
+        Some(Bounds::Exclusive(end)) => {
             let message = format_args!("the bounds of `{ident}` are inclusive");
-            errors.help(bounds_tokens, message, format_args!("end them with `..={most}`"));
-            None
+            errors.help(written, message, format_args!("end them with `..={}`", end.saturating_sub(1)));
         }
-        _ => wrong(errors),
+        Some(Bounds::Single(max)) => {
+            let message = format_args!("`{ident}` needs bounds, found a single number");
+            errors.help(written, message, format_args!("write `{ident} = ..={max}`"));
+        }
+        None => {
+            let message = format_args!("expected the bounds of `{ident}`, for example `{ident} = 1..=512`");
+            errors.at(tokens, message);
+        }
+    }
+    Some(decl)
+}
+
+/// The forms in which people write bounds.
+enum Bounds {
+    Inclusive(u64, u64),
+    Exclusive(u64),
+    Single(u64),
+}
+
+impl Bounds {
+    fn parse(tokens: &[TokenTree]) -> Option<Bounds> {
+        let is =
+            |token: &TokenTree, c: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == c);
+        let Some(dots) = tokens.iter().position(|token| is(token, '.')) else {
+            return bound(tokens).map(Bounds::Single);
+        };
+        let (low, high) = tokens.split_at(dots);
+        let min = if low.is_empty() { 0 } else { bound(low)? };
+        match high {
+            [_, second, eq, high @ ..] if is(second, '.') && is(eq, '=') => {
+                Some(Bounds::Inclusive(min, bound(high)?))
+            }
+            [_, second, high @ ..] if is(second, '.') => bound(high).map(Bounds::Exclusive),
+            _ => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use syn::Attribute;
 
 use crate::emit::unraw;
 use crate::names::snake_case;
-use crate::spans::{Ends, storage};
+use crate::spans::{Ends, arguments, storage};
 use crate::spec::{DimDecl, Extent, Field, Spec, Store};
 
 /// The two view types, beside the struct and as visible as it is.
@@ -16,7 +16,8 @@ pub(crate) fn declare(spec: &Spec) -> TokenStream {
     let name = unraw(ident);
     let ref_doc = format!("A record of `{name}`, to read.");
     let mut_doc = format!("A record of `{name}`, to write; it dereferences to [`{ref_ident}`], to read.");
-    let lints = lints(name.contains('_').then_some("non_camel_case_types"));
+    let odd_name = name.contains('_') || name.starts_with(char::is_lowercase);
+    let lints = lints(odd_name.then_some("non_camel_case_types"));
     quote! {
         #[doc = #ref_doc]
         #lints
@@ -111,32 +112,35 @@ impl<'a> Methods<'a> {
 
     fn readers(&self) -> TokenStream {
         let Methods { private, vis, at, element, .. } = self;
-        let ident = &self.field.ident;
+        let (ident, ty) = (&self.field.ident, &self.field.ty);
         let docs = self
             .docs(&self.field.docs, self.field.is_optional().then_some("`None` when the record has none."));
         let (read, value) = match &self.kind {
             Store::Scalar(_) => (element.clone(), quote!(self.inner.value::<#element, #at>())),
             Store::Array { .. } => (self.slice(&quote!(&)), quote!(self.inner.slice::<#element, #at>())),
             Store::Opaque => {
-                let read = storage(&self.field.ty, private, "Read");
-                let read_fn = storage(&self.field.ty, private, "read");
-                (self.spanned(quote!(#read<'_>)), quote!(#read_fn(self.inner.slice::<#element, #at>())))
+                let (read, read_fn) = (storage(ty, private, "Read"), storage(ty, private, "read"));
+                let ends = Ends::of(ty);
+                let elements = Ident::new("__elements", ends.last);
+                let argument = arguments(ty, ends.begin(quote_spanned!(ends.last=> &*#elements)));
+                let slice = quote!(self.inner.slice::<#element, #at>());
+                (self.spanned(quote!(#read<'_>)), quote!(match #slice { #elements => #read_fn #argument }))
             }
         };
-        let (ty, body) = self.maybe(read, value);
+        let (read, body) = self.maybe(read, value);
         let tracked = self.tracked();
         let reader = quote! {
             #docs
             #[must_use]
             #tracked
-            #vis fn #ident(&self) -> #ty {
+            #vis fn #ident(&self) -> #read {
                 #body
             }
         };
         if matches!(self.kind, Store::Scalar(_)) {
             return reader;
         }
-        let array = format_ident!("{ident}_array", span = ident.span());
+        let array = format_ident!("{}_array", ident, span = ident.span());
         let docs = self.docs(&[], Some("As an array of its shape in this record."));
         let (view, rank) = (self.array("ArrayView"), self.rank());
         let (ty, body) = self.maybe(view, quote!(self.inner.array::<#element, #rank, #at>()));
@@ -159,19 +163,23 @@ impl<'a> Methods<'a> {
     }
 
     fn scalar_writer(&self) -> TokenStream {
-        let Methods { vis, at, .. } = self;
+        let Methods { private, vis, at, .. } = self;
         let ident = &self.field.ident;
-        let value = match &self.kind {
-            Store::Scalar(element) => element.clone(),
-            _ => self.field.ty.to_token_stream(),
+        let ty = &self.field.ty;
+        let (value, write) = match &self.kind {
+            Store::Scalar(element) => (element.clone(), quote!(set_value::<#element, #at>(value))),
+            _ => {
+                let scalar = quote!(<#ty as #private::ScalarIn<__Tail>>);
+                (ty.to_token_stream(), quote!(set_value::<#scalar::Element, #at>(#scalar::element(value))))
+            }
         };
-        let set = format_ident!("set_{ident}", span = ident.span());
+        let set = format_ident!("set_{}", ident, span = ident.span());
         let docs = self.docs(&self.field.docs, Some("Writes it and marks it as present."));
         let only = self.only("ScalarIn");
         quote! {
             #docs
             #vis fn #set(&mut self, value: #value) #only {
-                self.inner.inner.set_value::<#value, #at>(value)
+                self.inner.inner.#write
             }
         }
     }
@@ -180,8 +188,8 @@ impl<'a> Methods<'a> {
         let Methods { vis, at, element, .. } = self;
         let ident = &self.field.ident;
         let (slice_mut, array_mut) = (
-            format_ident!("{ident}_mut", span = ident.span()),
-            format_ident!("{ident}_array_mut", span = ident.span()),
+            format_ident!("{}_mut", ident, span = ident.span()),
+            format_ident!("{}_array_mut", ident, span = ident.span()),
         );
         let slice_docs = self.docs(&self.field.docs, Some("To be written; marks it as present."));
         let array_docs = self
@@ -312,7 +320,7 @@ fn setting(at: usize, dim: &DimDecl, spec: &Spec) -> TokenStream {
     let Spec { vis, private, .. } = spec;
     let (ident, at) = (&dim.ident, Literal::usize_unsuffixed(at));
     let name = unraw(ident);
-    let set: Ident = format_ident!("set_{ident}", span = ident.span());
+    let set: Ident = format_ident!("set_{}", ident, span = ident.span());
     let doc = format!("The length of dimension `{name}` in this record; `None` before it is set.");
     let set_doc =
         format!("Sets the length of dimension `{name}` in this record, {} to {}.", dim.min, dim.max);

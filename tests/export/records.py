@@ -1,0 +1,34 @@
+"""Records that tensorbridge generated from Rust: do not edit.
+
+`TENSORBRIDGE_EXPORT=write cargo test` writes them again after a change in Rust.
+"""
+
+import tensorbridge as tb
+
+
+# Rust: `Image` in tests/export.rs
+class Image(tb.Record, name="vision.image", version=3):
+    """A photo ready for the classifier.
+
+    Normalised as "ImageNet" says.
+    """
+
+    pixels = tb.bf16(3, 8, 8, doc="RGB planes, normalised.")
+    id = tb.u64(doc="The caller's number for this photo.")
+    distance = tb.f32(
+        optional=True,
+        align=64,
+        pad=-1.0,
+        unit="m",
+        doc="How far the camera was away; unknown for\nmost photos.",
+    )
+
+
+# Rust: `Scores` in tests/export.rs
+class Scores(tb.Record, name="vision.scores"):
+    """What the classifier thinks."""
+
+    k = tb.Dim(1, 5)
+    logits = tb.f32(1000)
+    class_ = tb.i64(k, optional=True)
+    sure = tb.bool(2, k, optional=True, pad=True)

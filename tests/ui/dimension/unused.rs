@@ -1,0 +1,9 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+#[tensor(dims(seq = ..=512))]
+struct Tokens {
+    ids: [i64; 512],
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+struct Image {
+    count: usize,
+    offsets: [isize; 4],
+    wide: u128,
+}
+
+fn main() {}

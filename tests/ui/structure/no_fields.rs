@@ -1,0 +1,6 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+struct Nothing {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+struct Settings {
+    a: u8 = 3,
+}
+
+fn main() {}

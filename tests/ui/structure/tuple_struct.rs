@@ -1,0 +1,6 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+struct Pair(f32, f32);
+
+fn main() {}

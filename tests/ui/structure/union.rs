@@ -1,0 +1,9 @@
+use tensorbridge::Tensor;
+
+#[derive(Tensor)]
+union Bits {
+    float: f32,
+    word: u32,
+}
+
+fn main() {}
