@@ -237,3 +237,57 @@ fn methods_differ(spec: &mut Spec, errors: &mut Errors) {
         owners.extend(methods.into_iter().map(|method| (method, owner.clone())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{spec, told};
+
+    #[test]
+    fn a_sound_struct_has_no_errors() {
+        let fields = "#[tensor(shape = [n], required)] a: [f32; 4], #[tensor(align = 4096)] r#type: u64";
+        assert_eq!(told("dims(n = 4..=4)", fields), [""; 0]);
+    }
+
+    #[test]
+    fn limits_are_the_runtimes() {
+        let many = |count: usize| (0..count).map(|at| format!("f{at}: u8,")).collect::<String>();
+        assert_eq!(told("", &many(64)), [""; 0]);
+        assert_eq!(told("", &many(66)), ["66 fields; a schema holds at most 64"]);
+        let dims: Vec<String> = (0..9).map(|at| format!("n{at} = ..=1")).collect();
+        let shape: Vec<String> = (0..8).map(|at| format!("n{at}")).collect();
+        let fields = format!(
+            "#[tensor(shape = [{}])] a: [f32; 1], #[tensor(shape = [n8])] b: [f32; 1]",
+            shape.join(",")
+        );
+        let errors = told(&format!("dims({})", dims.join(",")), &fields);
+        assert_eq!(errors, ["9 symbolic dimensions; a schema holds at most 8"]);
+        assert_eq!(told("", "#[tensor(align = 0)] a: u8"), ["`align = 0` is not a power of two"]);
+    }
+
+    #[test]
+    fn a_dimension_whose_declaration_is_wrong_is_reported_once() {
+        let errors = told("dims(n = 8)", "#[tensor(shape = [n])] a: [f32; 8]");
+        assert_eq!(errors, ["`n` needs bounds, found a single number"]);
+        let errors = told("dims(n = ..=4, n = ..=5)", "#[tensor(shape = [n])] a: [f32; 4]");
+        assert_eq!(errors, ["dimension `n` is declared twice"]);
+    }
+
+    #[test]
+    fn names_that_are_taken_are_refused() {
+        let first = |fields: &str| told("", fields).into_iter().next().unwrap_or_default();
+        assert_eq!(first("into: u8"), "`into` is a method of every loan");
+        assert_eq!(first("loan: u8"), "field `loan` is a method of every record in Python");
+        assert_eq!(first("#[tensor(rename = \"loan_\")] loan: u8"), "");
+        assert_eq!(first("r#yield: u8"), "field `yield` is a Python keyword");
+        assert_eq!(first("x: [u8; 2], x_array: u8"), "`x_array()` is already a method of field `x`");
+        assert_eq!(first("x: u8, x_array: u8"), "");
+        assert_eq!(first("set_x: u8, x: Alias"), "`set_x()` is already a method of field `set_x`");
+    }
+
+    #[test]
+    fn generic_structs_are_refused_and_still_read() {
+        let (spec, errors) = spec("struct A<T, const N: usize> { x: [T; N], y: String }");
+        assert!(spec.is_none());
+        assert_eq!(errors.len(), 3);
+    }
+}

@@ -165,3 +165,37 @@ fn touch_fields(spec: &Spec) -> TokenStream {
 pub(crate) fn unraw(ident: &Ident) -> String {
     syn::ext::IdentExt::unraw(ident).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::expansion;
+
+    /// What the whole derive makes of one struct, so that a change of the generated code is seen in review.
+    /// `UPDATE_EXPECT=1 cargo test -p tensor-derive` writes the file anew.
+    #[test]
+    fn expansion_of_a_struct() {
+        let found = expansion(
+            "/// A text.
+            #[tensor(name = \"nlp.text\", dims(seq = 1..=512), export = \"nlp.py\", crate = tb)]
+            pub struct Text {
+                /// Its tokens.
+                #[tensor(shape = [seq])]
+                ids: [i64; 512],
+                #[tensor(optional)]
+                stamp: Stamp,
+            }",
+        );
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/expand/text.expected.rs");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(file, &found).expect("the file can be written");
+        }
+        let expected = std::fs::read_to_string(file).expect("the file is under version control");
+        assert!(found == expected, "the expansion changed:\n{found}");
+    }
+
+    #[test]
+    fn nothing_unsafe_is_generated() {
+        let code = expansion("struct A { x: f32, y: [[u8; 2]; 3], z: Alias }");
+        assert!(!code.contains("unsafe"), "{code}");
+    }
+}

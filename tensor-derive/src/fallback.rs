@@ -36,11 +36,10 @@ pub(crate) fn repair(spec: &mut Spec) {
 }
 
 /// An implementation for what is no struct with named fields, or is generic: it has no fields.
-pub(crate) fn opaque(input: &DeriveInput) -> TokenStream {
+pub(crate) fn opaque(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     let ident = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     let bounds = where_clause.map(|clause| &clause.predicates);
-    let private = quote!(::tensorbridge::__private);
     let name = names::snake_case(&ident.unraw().to_string());
     quote! {
         const _: () = {

@@ -16,6 +16,9 @@ mod types;
 mod value;
 mod views;
 
+#[cfg(test)]
+mod testing;
+
 use proc_macro2::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
@@ -72,10 +75,13 @@ pub fn tensor(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// is not followed by errors wherever the struct is used.
 fn expand(input: &DeriveInput) -> TokenStream {
     let mut errors = diag::Errors::default();
-    let Some(mut spec) = parse::parse(input, &mut errors) else {
-        let mut tokens = errors.into_tokens();
-        tokens.extend(fallback::opaque(input));
-        return tokens;
+    let mut spec = match parse::parse(input, &mut errors) {
+        Ok(spec) => spec,
+        Err(private) => {
+            let mut tokens = errors.into_tokens();
+            tokens.extend(fallback::opaque(input, &private));
+            return tokens;
+        }
     };
     check::check(&mut spec, &mut errors);
     let mut tokens = errors.into_tokens();

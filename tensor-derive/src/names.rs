@@ -31,21 +31,18 @@ const PYTHON_METHODS: [&str; 18] = [
 
 /// Methods of whatever dereferences to a view, and methods that the prelude gives to every type: a field's method of
 /// the same name would be out of reach behind them.
-const RUST_METHODS: [&str; 15] = [
+const RUST_METHODS: [&str; 12] = [
     "as_bytes",
     "call",
     "call_async",
+    "call_timeout",
     "check_complete",
     "deref",
     "deref_mut",
     "drop",
     "into",
-    "loan",
-    "receive",
-    "release",
-    "reply",
     "send",
-    "strict",
+    "send_async",
     "try_into",
 ];
 

@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Data, DeriveInput, Fields};
+use syn::{Attribute, Data, DataStruct, DeriveInput, Fields};
 
 use crate::attr::{Place, entries};
 use crate::diag::Errors;
@@ -12,8 +12,9 @@ use crate::names::snake_case;
 use crate::spec::{Field, Health, Spec, Text};
 use crate::{types, value};
 
-/// The struct as a specification; `None`, reported, when it is nothing that a schema could be made of.
-pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Spec> {
+/// The struct as a specification. When it is nothing that a schema could be made of, which is reported, only the path of
+/// the runtime's `__private`.
+pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Result<Spec, TokenStream> {
     let fields = named_fields(input, errors);
     for param in &input.generics.params {
         let name = match param {
@@ -31,7 +32,7 @@ pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Spec> {
     spec.vis = input.vis.clone();
     spec.docs = docs(&input.attrs);
     struct_keys(&mut spec, &input.attrs, errors);
-    for field in fields? {
+    for field in fields.into_iter().flatten() {
         spec.is_sized &= !types::is_unsized(&field.ty);
         if let Some(ident) = &field.ident {
             match parse_field(field, ident, &spec.private, errors) {
@@ -40,7 +41,12 @@ pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Spec> {
             }
         }
     }
-    input.generics.params.is_empty().then_some(spec)
+    match &input.data {
+        Data::Struct(DataStruct { fields: Fields::Named(_), .. }) if input.generics.params.is_empty() => {
+            Ok(spec)
+        }
+        _ => Err(spec.private),
+    }
 }
 
 impl Spec {
@@ -195,4 +201,74 @@ pub(crate) fn doc_text(docs: &[Attribute]) -> Literal {
         Some(text.split('\n').map(strip).collect::<Vec<_>>().join("\n"))
     });
     Literal::string(lines.collect::<Vec<_>>().join("\n").trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::{Extent, PadValue, Store};
+    use crate::testing::{spec, told};
+
+    #[test]
+    fn everything_that_is_stated_is_read() {
+        let (spec, errors) = spec(
+            "#[tensor(name = \"nlp.tokens\", version = 3, dims(seq = 1..=512, n = ..=8), export = \"a.py\", crate = x::y)]
+            pub struct Tokens {
+                /// The ids.
+                #[tensor(shape = [seq, 2], optional, align = 64, pad = -100, unit = \"m\", rename = \"ids_\")]
+                ids: [i64; 1024],
+                #[tensor(dtype = bf16, shape = [n])]
+                weights: [u16; 8],
+                #[tensor(skip)]
+                note: String,
+            }",
+        );
+        let spec = spec.unwrap();
+        assert_eq!(errors, [""; 0]);
+        assert_eq!(
+            (spec.name.value.as_str(), spec.version, spec.private.to_string().as_str()),
+            ("nlp.tokens", 3, "x :: y :: __private")
+        );
+        assert_eq!((spec.dims[0].min, spec.dims[0].max, spec.dims[1].min), (1, 512, 0));
+        assert_eq!(spec.export.unwrap().value(), "a.py");
+        let ids = &spec.fields[0];
+        assert_eq!((ids.name.value.as_str(), ids.unit.as_str(), ids.is_optional()), ("ids_", "m", true));
+        assert_eq!(ids.pad.as_ref().unwrap().value, PadValue::Int(-100));
+        assert!(matches!(&ids.shape.as_ref().unwrap().extents[..], [Extent::Dim(_), Extent::Fixed(2, _)]));
+        assert!(matches!(ids.kind(), Store::Array { rank: Some(2), .. }));
+        assert_eq!((spec.fields.len(), spec.skipped.len()), (2, 1));
+    }
+
+    #[test]
+    fn one_mistake_does_not_hide_another() {
+        let errors = told(
+            "nam = \"x\", version = -1",
+            "#[tensor(shape = 3, pad = x)] a: [f32; 3], #[tensor(=)] b: Vec<u8>",
+        );
+        let expected = [
+            "unknown tensor attribute `nam`; did you mean `name`?",
+            "expected a whole number, for example `version = 2`",
+            "expected a list of dimensions, for example `shape = [3, 224, 224]`",
+            "expected a number, for example `pad = -100`",
+            "expected the name of a tensor attribute, found `=`",
+            "`Vec<u8>` cannot live in shared memory: it points into this process",
+        ];
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn numbers_are_plain() {
+        for wrong in ["3u64", "-3", "3.5", "\"3\"", "1 + 2", "[3]"] {
+            let errors = told("", &format!("#[tensor(shape = [{wrong}])] a: [f32; 3]"));
+            assert_eq!(errors.len(), 1, "{wrong}: {errors:?}");
+        }
+        for fine in ["3", "0x3", "1_0"] {
+            assert_eq!(told("", &format!("#[tensor(shape = [{fine}])] a: [f32; 3]")), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn documentation_keeps_its_paragraphs() {
+        let (spec, _) = spec("/// One.\n///\n///  Two.  \nstruct A { x: f32 }");
+        assert_eq!(super::doc_text(&spec.unwrap().docs).to_string(), "\"One.\\n\\n Two.\"");
+    }
 }

@@ -2,7 +2,6 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Attribute;
 
 use crate::emit::unraw;
 use crate::names::snake_case;
@@ -113,8 +112,7 @@ impl<'a> Methods<'a> {
     fn readers(&self) -> TokenStream {
         let Methods { private, vis, at, element, .. } = self;
         let (ident, ty) = (&self.field.ident, &self.field.ty);
-        let docs = self
-            .docs(&self.field.docs, self.field.is_optional().then_some("`None` when the record has none."));
+        let docs = self.docs(self.field.is_optional().then_some("`None` when the record has none."));
         let (read, value) = match &self.kind {
             Store::Scalar(_) => (element.clone(), quote!(self.inner.value::<#element, #at>())),
             Store::Array { .. } => (self.slice(&quote!(&)), quote!(self.inner.slice::<#element, #at>())),
@@ -128,7 +126,7 @@ impl<'a> Methods<'a> {
             }
         };
         let (read, body) = self.maybe(read, value);
-        let tracked = self.tracked();
+        let tracked = self.tracked(Access::Slice);
         let reader = quote! {
             #docs
             #[must_use]
@@ -141,7 +139,8 @@ impl<'a> Methods<'a> {
             return reader;
         }
         let array = format_ident!("{}_array", ident, span = ident.span());
-        let docs = self.docs(&[], Some("As an array of its shape in this record."));
+        let docs = self.array_docs("`None` when the record has none.", self.field.is_optional());
+        let tracked = self.tracked(Access::Array);
         let (view, rank) = (self.array("ArrayView"), self.rank());
         let (ty, body) = self.maybe(view, quote!(self.inner.array::<#element, #rank, #at>()));
         let only = self.only("ArrayIn");
@@ -174,7 +173,7 @@ impl<'a> Methods<'a> {
             }
         };
         let set = format_ident!("set_{}", ident, span = ident.span());
-        let docs = self.docs(&self.field.docs, Some("Writes it and marks it as present."));
+        let docs = self.docs(Some("Writes it and marks it as present."));
         let only = self.only("ScalarIn");
         quote! {
             #docs
@@ -191,19 +190,19 @@ impl<'a> Methods<'a> {
             format_ident!("{}_mut", ident, span = ident.span()),
             format_ident!("{}_array_mut", ident, span = ident.span()),
         );
-        let slice_docs = self.docs(&self.field.docs, Some("To be written; marks it as present."));
-        let array_docs = self
-            .docs(&[], Some("As an array of its shape in this record, to be written; marks it as present."));
+        let slice_docs = self.docs(Some("To be written; marks it as present."));
+        let array_docs = self.array_docs("To be written; marks it as present.", true);
         let (slice, view, rank) = (self.slice(&quote!(&mut)), self.array("ArrayViewMut"), self.rank());
-        let (tracked, only) = (self.tracked(), self.only("ArrayIn"));
+        let only = self.only("ArrayIn");
+        let (slice_tracked, array_tracked) = (self.tracked(Access::Slice), self.tracked(Access::Array));
         quote! {
             #slice_docs
-            #tracked
+            #slice_tracked
             #vis fn #slice_mut(&mut self) -> #slice #only {
                 self.inner.inner.slice_mut::<#element, #at>()
             }
             #array_docs
-            #tracked
+            #array_tracked
             #vis fn #array_mut(&mut self) -> #view #only {
                 self.inner.inner.array_mut::<#element, #rank, #at>()
             }
@@ -258,8 +257,8 @@ impl<'a> Methods<'a> {
     }
 
     /// A panic because a dimension is not set points at the caller.
-    fn tracked(&self) -> Option<TokenStream> {
-        self.field.dims().next().map(|_| quote!(#[track_caller]))
+    fn tracked(&self, access: Access) -> Option<TokenStream> {
+        self.needed_dim(access).map(|_| quote!(#[track_caller]))
     }
 
     /// The tokens of a type, an error about which points at the field's own type.
@@ -273,17 +272,43 @@ impl<'a> Methods<'a> {
         ends.begin(tokens.into_iter().collect())
     }
 
-    fn docs(&self, docs: &[Attribute], more: Option<&str>) -> TokenStream {
-        let name = unraw(&self.field.ident);
-        let own = docs.is_empty().then(|| format!("The field `{name}`.")).into_iter();
-        let panics =
-            self.field.shape.iter().flat_map(|shape| &shape.extents).find_map(|extent| match extent {
-                Extent::Dim(dim) => Some(format!("# Panics\nIf `{dim}` is not set.")),
-                Extent::Fixed(..) => None,
-            });
-        let more = more.map(str::to_owned).into_iter().chain(panics);
+    /// The user's own documentation, or else the field's name; then what this method does.
+    fn docs(&self, more: Option<&str>) -> TokenStream {
+        let docs = &self.field.docs;
+        let own = docs.is_empty().then(|| format!("The field `{}`.", unraw(&self.field.ident))).into_iter();
+        let more = more.map(str::to_owned).into_iter().chain(self.panics(Access::Slice));
         quote!(#(#docs)* #(#[doc = #own])* #(#[doc = ""] #[doc = #more])*)
     }
+
+    fn array_docs(&self, more: &str, applies: bool) -> TokenStream {
+        let own = format!("`{}` as an array of its shape in this record.", unraw(&self.field.ident));
+        let more = applies.then(|| more.to_owned()).into_iter().chain(self.panics(Access::Array));
+        quote!(#[doc = #own] #(#[doc = ""] #[doc = #more])*)
+    }
+
+    fn panics(&self, access: Access) -> Option<String> {
+        self.needed_dim(access).map(|dim| format!("# Panics\nIf `{dim}` is not set."))
+    }
+
+    /// A symbolic dimension without whose length a method cannot work.
+    fn needed_dim(&self, access: Access) -> Option<&Ident> {
+        let extents = &self.field.shape.as_ref()?.extents;
+        let needed = match access {
+            Access::Slice => &extents[..extents.len().min(1)],
+            Access::Array => extents,
+        };
+        needed.iter().find_map(|extent| match extent {
+            Extent::Dim(dim) => Some(dim),
+            Extent::Fixed(..) => None,
+        })
+    }
+}
+
+/// How a method gives access to an array: a slice depends on the leading dimension only.
+#[derive(Clone, Copy)]
+enum Access {
+    Slice,
+    Array,
 }
 
 /// `seq()` of the view to read. A received record has it set when a required field names it.
