@@ -1,6 +1,9 @@
 //! The runtime of tensorbridge: what a record is ([`schema`]), how a program touches one ([`view`]), and everything
 //! that can go wrong ([`Error`]). Use it through the `tensorbridge` package.
 
+// What only connecting needs is unused where nothing connects.
+#![cfg_attr(not(connects), allow(dead_code, unused_imports))]
+
 mod arena;
 #[cfg(not(loom))]
 pub mod channel;

@@ -1,5 +1,7 @@
 //! What is promised when processes meet, seen through records whose schema is known at run time.
 
+#![cfg(not(tensorbridge_unsupported))]
+
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::layout::{ABI, Layout, PARTICIPANTS, Plan};
 use crate::error::Error;
+use crate::memory::user_id;
 
 const MAGIC: [u8; 8] = *b"TBARENA\n";
 
@@ -73,7 +74,7 @@ impl Header {
             reply_schema: layout.reply_schema as u64,
             reply_schema_len: layout.reply_schema_len as u64,
             host_pid: std::process::id(),
-            host_uid: rustix::process::getuid().as_raw(),
+            host_uid: user_id(),
             created: since_1970.as_nanos() as u64,
             name: padded,
         }

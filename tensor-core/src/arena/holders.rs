@@ -6,13 +6,14 @@ use super::Arena;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Holder;
+use crate::memory::monotonic_ns;
 use crate::schema::Schema;
 use crate::sync::Ordering;
 
 impl Arena {
     /// Everybody who holds slots, most slots first. A picture of a moment: holds change while it is taken.
     pub(crate) fn holders(&self) -> Vec<Holder> {
-        let now = super::mapped::monotonic_ns();
+        let now = monotonic_ns();
         let mut holders: Vec<Holder> = Vec::new();
         for slot in 0..self.control().slots() {
             let word = Word(self.control().word(slot).load(Ordering::Acquire));

@@ -4,10 +4,14 @@
 //! promise for the rest: while a [`Claim`] lives, the bytes of its slot are this process's to touch, and when it is
 //! dropped they are somebody else's.
 
+#[cfg(connects)]
+mod attach;
 #[cfg(not(loom))]
 mod claim;
 #[cfg(not(loom))]
 mod control;
+#[cfg(not(loom))]
+mod failure;
 #[cfg(not(loom))]
 mod header;
 mod hints;
@@ -20,16 +24,20 @@ mod mapped;
 #[cfg(all(test, loom))]
 mod model;
 mod ops;
-#[cfg(not(loom))]
+#[cfg(connects)]
 mod recovery;
 mod shared;
+#[cfg(not(loom))]
+mod transitions;
 mod word;
 
+#[cfg(connects)]
+pub(crate) use layout::ABI;
 #[cfg(not(loom))]
 pub(crate) use {
     claim::Claim,
     header::{MUTATES_REQUEST, RING_ORDER, SPARSE},
-    layout::{ABI, Plan, SLOTS},
-    mapped::{Arena, Expected, Half, Status, has_ended},
+    layout::{Plan, SLOTS},
+    mapped::{Arena, Expected, Half, Status},
     word::ParticipantId,
 };

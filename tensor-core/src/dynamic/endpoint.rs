@@ -345,6 +345,7 @@ impl DynServer {
     }
 
     /// The host's pidfd, readable once the host is dead.
+    #[cfg(connects)]
     #[must_use]
     pub fn host_pidfd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.endpoint.arena().host_pidfd()

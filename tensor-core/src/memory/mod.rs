@@ -1,8 +1,34 @@
-//! Memory that several processes share: sealed memfds, mapped once, and the flag that a fork wipes.
+//! Memory that several processes share, and what else the operating system is asked for: sealed memfds, mapped once; the
+//! flag that a fork wipes; whether a process has ended; the clock.
 
+#[cfg(connects)]
 mod available;
+#[cfg(connects)]
 mod fork;
+#[cfg(connects)]
+mod process;
+#[cfg(connects)]
 mod segment;
+#[cfg(connects)]
+mod system;
+#[cfg(not(connects))]
+mod unsupported;
 
-pub(crate) use fork::ForkFlag;
-pub(crate) use segment::{Segment, SegmentOptions};
+#[cfg(not(connects))]
+pub(crate) use unsupported::{
+    ForkFlag, Process, Segment, ask_to_stop, monotonic_ns, random_bytes, unsupported, user_id,
+};
+#[cfg(connects)]
+pub(crate) use {
+    fork::ForkFlag,
+    process::{Process, ask_to_stop},
+    segment::Segment,
+    system::{monotonic_ns, random_bytes, user_id},
+};
+
+/// How the memory of an arena is provided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SegmentOptions {
+    /// Pages come into being when they are first touched, instead of all at once when the segment is made.
+    pub(crate) sparse: bool,
+}

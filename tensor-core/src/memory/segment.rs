@@ -10,18 +10,12 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::SegmentOptions;
 use super::available::available_memory;
 use crate::error::Error;
 
 /// What keeps every process's mapping valid for good: nobody can resize the file or take these seals off again.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
-
-/// How the memory of an arena is provided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SegmentOptions {
-    /// Pages come into being when they are first touched, instead of all at once when the segment is made.
-    pub(crate) sparse: bool,
-}
 
 /// Shared memory, mapped readable and writable. The mapping goes when this value is dropped.
 #[derive(Debug)]

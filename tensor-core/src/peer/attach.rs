@@ -1,30 +1,20 @@
 //! Attaching to an arena that another process, or another thread, hosts.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, connect};
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
+use super::Role;
 use super::directory::Directory;
 use super::handshake::{Hello, MAX_MESSAGE, Welcome};
 use super::name::{file_name, remove_if_dead};
 use super::socket::{Message, address, new_socket, peer_of, readable, receive, send};
 use crate::arena::{ABI, Arena, Expected};
 use crate::error::Error;
+use crate::memory::{Process, user_id};
 use crate::wait::SLICE;
-use std::os::fd::AsFd;
-
-/// Which side of the slots a participant works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Role {
-    /// A sender or a client.
-    Sender = 1,
-    /// A receiver or a server.
-    Receiver = 2,
-}
 
 /// How soon a host that is not there yet is looked for again.
 const RETRY: Duration = Duration::from_millis(5);
@@ -73,7 +63,7 @@ pub(crate) fn attach(
         }
         std::thread::sleep(RETRY.min(timeout.map_or(RETRY, |timeout| timeout - waited)));
     };
-    let me = rustix::process::getuid().as_raw();
+    let me = user_id();
     let peer = peer_of(&socket)?;
     if peer.uid != me {
         return Err(Error::WrongUser {
@@ -96,13 +86,9 @@ pub(crate) fn attach(
 }
 
 fn shake_hands(socket: &OwnedFd, role: Role, not_ours: &impl Fn(&str) -> Error) -> Result<Message, Error> {
-    let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| match errno {
-        Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "a pidfd" },
-        Errno::NOSYS => Error::Unsupported { what: "pidfd_open".to_owned(), needs: "5.3 or newer" },
-        errno => Error::Io { what: "pidfd_open", source: errno.into() },
-    })?;
+    let me = Process::this()?;
     let gone = |_: Errno| not_ours("it closed the connection");
-    send(socket, &Hello::new(role as u32).encode(), &[pidfd.as_fd()]).map_err(gone)?;
+    send(socket, &Hello::new(role as u32).encode(), &[me.as_fd()]).map_err(gone)?;
     if !readable(socket, HANDSHAKE) {
         return Err(Error::Timeout { what: "the handshake with the host", after: HANDSHAKE });
     }

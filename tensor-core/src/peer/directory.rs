@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, fstat, mkdir, open};
 use rustix::io::Errno;
 
 use crate::error::Error;
+use crate::memory::user_id;
 
 /// The directory, open. Sockets in it are addressed through its descriptor, so that a long path never exceeds the 107
 /// bytes of a socket address.
@@ -41,7 +42,7 @@ impl Directory {
             Err(errno) => return Err(bad(format!("it cannot be opened: {errno}"))),
         };
         let stat = fstat(&fd).map_err(|errno| bad(errno.to_string()))?;
-        let me = rustix::process::getuid().as_raw();
+        let me = user_id();
         if stat.st_uid != me {
             return Err(Error::WrongUser {
                 what: path.display().to_string(),
@@ -79,7 +80,7 @@ fn default_path() -> PathBuf {
     if let Some(path) = set("XDG_RUNTIME_DIR") {
         return Path::new(&path).join("tensorbridge");
     }
-    format!("/tmp/tensorbridge-{}", rustix::process::getuid().as_raw()).into()
+    format!("/tmp/tensorbridge-{}", user_id()).into()
 }
 
 #[cfg(test)]

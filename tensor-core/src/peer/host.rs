@@ -10,13 +10,13 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::handshake::{Hello, MAX_MESSAGE, Welcome};
 use super::name::HostedName;
 use super::socket::{Message, peer_of, receive, send};
 use crate::arena::{ABI, Arena, ParticipantId};
 use crate::error::Error;
+use crate::memory::{Process, user_id};
 
 /// How long a connection may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ struct Reception {
     name: HostedName,
     epoll: OwnedFd,
     /// This process's pidfd, which every participant gets.
-    me: OwnedFd,
+    me: Process,
     /// Keeps the descriptor that epoll watches open.
     _stop: OwnedFd,
     pending: HashMap<u64, (OwnedFd, Instant)>,
@@ -98,7 +98,7 @@ struct Reception {
 impl Reception {
     fn new(arena: Arc<Arena>, name: HostedName, stop: OwnedFd) -> Result<Reception, Error> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(no_fd)?;
-        let me = pidfd_open(getpid(), PidfdFlags::empty()).map_err(no_fd)?;
+        let me = Process::this()?;
         epoll::add(&epoll, name.listener(), EventData::new_u64(LISTENER), EventFlags::IN).map_err(no_fd)?;
         epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN).map_err(no_fd)?;
         Ok(Reception {
@@ -192,7 +192,7 @@ impl Reception {
             return Err(format!("it speaks ABI {ABI}, not {}", hello.abi));
         }
         let peer = peer_of(socket).map_err(|error| error.to_string())?;
-        let me = rustix::process::getuid().as_raw();
+        let me = user_id();
         if peer.uid != me {
             return Err(format!("user {} may not attach to an arena of user {me}", peer.uid));
         }

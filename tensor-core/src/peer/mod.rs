@@ -1,11 +1,31 @@
 //! How processes meet: a private directory of Unix sockets, one short handshake, and pidfds that tell who has died.
 
+#[cfg(connects)]
 mod attach;
+#[cfg(connects)]
 mod directory;
+#[cfg(connects)]
 mod handshake;
+#[cfg(connects)]
 mod host;
+#[cfg(connects)]
 mod name;
+#[cfg(connects)]
 mod socket;
+#[cfg(not(connects))]
+mod unsupported;
 
-pub(crate) use attach::{Role, attach};
-pub(crate) use host::Host;
+#[cfg(not(connects))]
+pub(crate) use unsupported::{Host, attach};
+#[cfg(connects)]
+pub(crate) use {attach::attach, host::Host};
+
+/// Which side of the slots a participant works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Role {
+    /// A sender or a client.
+    Sender = 1,
+    /// A receiver or a server.
+    Receiver = 2,
+}

@@ -1,6 +1,6 @@
 //! Taking a name: a bound socket that is the one host of it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FlockOperation, flock, renameat, statat, unlinkat};
@@ -9,7 +9,6 @@ use rustix::net::{SocketFlags, bind, connect, listen};
 
 use super::directory::Directory;
 use super::socket::{address, new_socket, peer_of};
-use crate::arena::has_ended;
 use crate::error::Error;
 use crate::schema::is_schema_name;
 
@@ -112,7 +111,7 @@ fn living_host(directory: &Directory, file: &str) -> Result<Option<u32>, Error> 
         Err(errno) => Err(Error::NotTensorbridge { path: directory.path_of(file), found: errno.to_string() }),
         Ok(()) => {
             let peer = peer_of(&probe)?;
-            let alive = peer.pidfd.is_some_and(|pidfd| !has_ended(pidfd.as_fd()));
+            let alive = peer.process.is_some_and(|process| !process.has_ended());
             Ok(alive.then_some(peer.pid))
         }
     }

@@ -14,6 +14,7 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::memory::Process;
 
 /// The most descriptors a message carries.
 const MAX_FDS: usize = 4;
@@ -80,7 +81,7 @@ pub(super) struct Peer {
     pub(super) pid: u32,
     pub(super) uid: u32,
     /// `None` when the process is gone already.
-    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) process: Option<Process>,
 }
 
 /// Who is at the other end. For a connection to a listener that is whoever called `listen`.
@@ -88,18 +89,18 @@ pub(super) fn peer_of(socket: &OwnedFd) -> Result<Peer, Error> {
     let credentials = rustix::net::sockopt::socket_peercred(socket)
         .map_err(|errno| Error::Io { what: "SO_PEERCRED", source: errno.into() })?;
     let pid = credentials.pid;
-    let pidfd = match peer_pidfd(socket) {
-        Ok(fd) => Some(fd),
+    let process = match peer_pidfd(socket) {
+        Ok(fd) => Some(Process::new(fd)),
         Err(Errno::SRCH) => None,
         Err(Errno::NOPROTOOPT) => {
             // Before Linux 6.5. The id can have been given to another process meanwhile, which only makes a dead host look
             // alive, never the reverse.
-            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok().map(Process::new)
         }
         Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "a pidfd" }),
         Err(errno) => return Err(Error::Io { what: "SO_PEERPIDFD", source: errno.into() }),
     };
-    Ok(Peer { pid: pid.as_raw_pid() as u32, uid: credentials.uid.as_raw(), pidfd })
+    Ok(Peer { pid: pid.as_raw_pid() as u32, uid: credentials.uid.as_raw(), process })
 }
 
 fn peer_pidfd(socket: &OwnedFd) -> Result<OwnedFd, Errno> {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::arena::Arena;
 use crate::error::Error;
+use crate::memory::ask_to_stop;
 
 /// How long a worker may take to import its frameworks and load its model.
 const START: Duration = Duration::from_secs(180);
@@ -150,8 +149,7 @@ impl Worker {
         if let Some(status) = self.try_wait()? {
             return Ok((status, false));
         }
-        // The child is not reaped yet, so its number is still its own.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        ask_to_stop(&mut self.child);
         let start = Instant::now();
         while start.elapsed() < GRACE {
             if let Some(status) = self.try_wait()? {

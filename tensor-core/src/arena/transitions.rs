@@ -1,0 +1,187 @@
+//! What the holder of a slot can do with it, and what that leaves behind for the other side.
+
+use std::ptr::NonNull;
+
+use super::claim::Claim;
+use super::mapped::{Half, Place, Status};
+use super::ops;
+use super::shared::Shared;
+use super::word::{Phase, Word};
+use crate::error::{Error, RemoteError};
+use crate::sync::{AtomicU64, Ordering};
+
+impl Claim {
+    /// Where a record of the slot is.
+    #[inline]
+    pub(crate) fn place(&self, half: Half) -> Place {
+        let columns = &self.arena().part(half).columns;
+        Place {
+            base: self.arena().data.base(),
+            columns: NonNull::from(&**columns).cast(),
+            index: self.slot(),
+        }
+    }
+
+    #[inline]
+    fn write_record(&self, half: Half, presence: u64, dims: impl Fn(usize) -> Option<u64>) {
+        let arena = self.arena();
+        let block = arena.control.block(self.slot());
+        let (word, first) = match half {
+            Half::Request => (&block.request_presence, 0),
+            Half::Reply => (&block.reply_presence, arena.request.schema.dims().len()),
+        };
+        word.store(presence, Ordering::Relaxed);
+        for dim in 0..arena.part(half).schema.dims().len() {
+            let length = dims(dim).unwrap_or(u64::MAX);
+            arena.control.dim(self.slot(), first + dim).store(length, Ordering::Relaxed);
+        }
+    }
+
+    /// What the other side states of a record: presence bits, and a function for its dimensions. Read once.
+    pub(crate) fn read_record(&self, half: Half) -> (u64, impl Fn(usize) -> u64 + '_) {
+        let arena = self.arena();
+        let block = arena.control.block(self.slot());
+        let (word, first) = match half {
+            Half::Request => (&block.request_presence, 0),
+            Half::Reply => (&block.reply_presence, arena.request.schema.dims().len()),
+        };
+        let presence = word.load(Ordering::Relaxed);
+        (presence, move |dim| arena.control.dim(self.slot(), first + dim).load(Ordering::Relaxed))
+    }
+
+    /// LOANED -> READY. With `keep_hold` the claim stays good: for a call, or while aliases live. `aliased` are the
+    /// fields that do, one bit each.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub(crate) fn publish(
+        &self,
+        presence: u64,
+        dims: impl Fn(usize) -> Option<u64>,
+        keep_hold: bool,
+        aliased: u64,
+    ) -> Result<(), Error> {
+        let arena = self.arena();
+        arena.check_process()?;
+        self.write_record(Half::Request, presence, dims);
+        let block = arena.control.block(self.slot());
+        block.attempts.store(0, Ordering::Relaxed);
+        store_if_new(&block.deadline, 0);
+        store_if_new(&block.sender_fields, aliased);
+        self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
+    }
+
+    /// TAKEN -> DONE with a reply, or, in a one-way channel, with nothing to say.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub(crate) fn answer(
+        &self,
+        presence: u64,
+        dims: impl Fn(usize) -> Option<u64>,
+        keep_hold: bool,
+        aliased: u64,
+    ) -> Result<(), Error> {
+        self.write_record(Half::Reply, presence, dims);
+        self.finish(Status::Answered, keep_hold, aliased)
+    }
+
+    /// TAKEN -> DONE with a failure.
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    pub(crate) fn fail(&self, failure: &RemoteError, keep_hold: bool, aliased: u64) -> Result<(), Error> {
+        self.arena().write_failure(self.slot(), failure);
+        self.finish(Status::Failed, keep_hold, aliased)
+    }
+
+    fn finish(&self, status: Status, keep_hold: bool, aliased: u64) -> Result<(), Error> {
+        let arena = self.arena();
+        arena.check_process()?;
+        let block = arena.control.block(self.slot());
+        block.status.store(status as u32, Ordering::Relaxed);
+        store_if_new(&block.receiver_fields, aliased);
+        self.hand_over(keep_hold, || {
+            ops::let_go(&arena.control, self.slot(), |word| word.finish(arena.me, keep_hold))
+        })
+    }
+
+    /// Runs a transition that, unless `keep_hold`, gives this claim's hold away.
+    #[inline]
+    fn hand_over(
+        &self,
+        keep_hold: bool,
+        transition: impl FnOnce() -> Result<Word, Word>,
+    ) -> Result<(), Error> {
+        let arena = self.arena();
+        if !keep_hold {
+            // Before the transition: after it another thread of this process may claim the slot.
+            arena.claimed[self.slot()].store(0, Ordering::Release);
+            self.settle();
+        }
+        let result = transition();
+        if keep_hold && result.is_err() {
+            // Whatever a hostile word says, this process is done with the slot.
+            arena.claimed[self.slot()].store(0, Ordering::Release);
+            self.settle();
+        }
+        result.map(|_| ()).map_err(|word| arena.corrupt(self.slot(), word))
+    }
+
+    /// How the call ended, or `None` while it has not.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the slot is no longer this caller's.
+    #[inline]
+    pub(crate) fn outcome(&self) -> Result<Option<Status>, Error> {
+        let arena = self.arena();
+        let word = Word(arena.control.word(self.slot()).load(Ordering::Acquire));
+        let mine = word.sender() == arena.me && word.generation() == self.generation();
+        match word.phase() {
+            Some(Phase::Ready | Phase::Taken) if mine => Ok(None),
+            Some(Phase::Done) if mine => {
+                match arena.control.block(self.slot()).status.load(Ordering::Relaxed) {
+                    0 => Ok(Some(Status::Answered)),
+                    1 => Ok(Some(Status::Failed)),
+                    2 => Ok(Some(Status::WorkerDied)),
+                    other => Err(Error::Corrupt {
+                        name: arena.name.clone(),
+                        what: format!("the status of slot {} is {other}", self.slot()),
+                    }),
+                }
+            }
+            _ => Err(arena.corrupt(self.slot(), word)),
+        }
+    }
+
+    /// The caller gives up, while aliases may live on: a request that nobody took is withdrawn.
+    pub(crate) fn leave(&self) {
+        let arena = self.arena();
+        // A refusal means that a peer changed the word; letting go reports it.
+        let _ = ops::step(&arena.control, self.slot(), |word| word.leave(arena.me));
+    }
+
+    /// From here on the request may not be handed to another worker.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) fn mark_not_repeatable(&self) -> Result<(), Error> {
+        let arena = self.arena();
+        ops::step(&arena.control, self.slot(), |word| word.mark_not_repeatable(arena.me))
+            .map(|_| ())
+            .map_err(|word| arena.corrupt(self.slot(), word))
+    }
+
+    /// The failure that the worker left.
+    pub(crate) fn failure(&self) -> RemoteError {
+        self.arena().read_failure(self.slot())
+    }
+}
+
+/// Stores a value that is almost always there already, without taking the cache line from whoever reads it.
+#[inline]
+pub(super) fn store_if_new(word: &AtomicU64, value: u64) {
+    if word.load(Ordering::Relaxed) != value {
+        word.store(value, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,73 @@
+//! Platforms on which schemas and the derive work and connecting is a typed error.
+//!
+//! A segment or a process cannot exist there, so whatever would need one cannot be reached, and the compiler knows.
+
+use std::process::Child;
+use std::ptr::NonNull;
+
+use super::SegmentOptions;
+use crate::error::Error;
+
+/// The error of everything that would connect.
+pub(crate) fn unsupported(what: &str) -> Error {
+    Error::Unsupported { what: what.to_owned(), needs: "5.11 or newer" }
+}
+
+#[derive(Debug)]
+pub(crate) enum Segment {}
+
+impl Segment {
+    pub(crate) fn create(_: &str, _: usize, _: SegmentOptions) -> Result<Segment, Error> {
+        Err(unsupported("shared memory"))
+    }
+
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        match *self {}
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match *self {}
+    }
+
+    pub(crate) fn inode(&self) -> Result<u64, Error> {
+        match *self {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum ForkFlag {}
+
+impl ForkFlag {
+    pub(crate) fn new() -> Result<ForkFlag, Error> {
+        Err(unsupported("telling a forked child from its parent"))
+    }
+
+    pub(crate) fn in_child(&self) -> bool {
+        match *self {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Process {}
+
+impl Process {
+    pub(crate) fn has_ended(&self) -> bool {
+        match *self {}
+    }
+}
+
+pub(crate) fn ask_to_stop(child: &mut Child) {
+    let _ = child.kill();
+}
+
+pub(crate) fn monotonic_ns() -> u64 {
+    0
+}
+
+pub(crate) fn random_bytes() -> Result<[u8; 16], Error> {
+    Err(unsupported("hosting an arena"))
+}
+
+pub(crate) fn user_id() -> u32 {
+    0
+}
