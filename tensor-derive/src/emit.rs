@@ -23,9 +23,9 @@ pub(crate) fn emit(spec: &Spec) -> TokenStream {
             #methods
             #record
             #layout
+            #checks
             #touched
         };
-        #checks
         #export
     }
 }

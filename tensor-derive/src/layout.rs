@@ -54,7 +54,7 @@ fn field_checks(at: usize, field: &Field, spec: &Spec) -> Vec<TokenStream> {
     let at = Literal::usize_unsuffixed(at);
     let facts = storage(&field.ty, private, "FACTS");
     let rust = shown(&field.ty);
-    let mut checks = vec![call(&field.ty, private, "check_field", quote!(#schema, #at, #facts))];
+    let mut checks = vec![call(&field.ty, private, "check_field", quote!(#schema, #at, #facts, __FITS))];
     if let Some(dtype) = &field.dtype {
         let stated = dtype_of(field, private);
         checks.push(call(dtype, private, "check_dtype", quote!(#name, #rust, #stated, #facts.dtype)));

@@ -49,16 +49,21 @@ impl Schema {
         let mut offset = 0usize;
         let mut field = 0;
         while field < index {
-            let Some(size) = self.field_size(field) else { return None };
-            let Some(end) = offset.checked_add(size) else { return None };
-            let Some(next) = end.checked_next_multiple_of(RECORD_ALIGN) else { return None };
-            if next > isize::MAX as usize {
-                return None;
+            match self.next_offset(offset, field) {
+                Some(next) => offset = next,
+                None => return None,
             }
-            offset = next;
             field += 1;
         }
         Some(offset)
+    }
+
+    /// Where the field after field `index` starts in an owned record, when that one starts at `offset`.
+    pub(crate) const fn next_offset(&self, offset: usize, index: usize) -> Option<usize> {
+        let Some(size) = self.field_size(index) else { return None };
+        let Some(end) = offset.checked_add(size) else { return None };
+        let Some(next) = end.checked_next_multiple_of(RECORD_ALIGN) else { return None };
+        if next > isize::MAX as usize { None } else { Some(next) }
     }
 
     /// The columns of `slots` records laid out from byte `start`, and the byte after the last column.
