@@ -47,5 +47,7 @@ pub use tensor_core::service::{
     Worker,
 };
 pub use tensor_core::view::{Owned, Record};
-pub use tensor_core::{Error, Full, Holder, RemoteError, SchemaMismatch, WaitStrategy, schema, view};
+pub use tensor_core::{
+    Error, Full, Holder, RemoteError, SchemaMismatch, WaitStrategy, meeting_directory, schema, view,
+};
 pub use tensor_derive::Tensor;

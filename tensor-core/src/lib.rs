@@ -26,4 +26,6 @@ mod wait;
 pub mod __private;
 
 pub use error::{Error, ErrorRow, Full, Holder, RemoteError, SchemaMismatch};
+#[cfg(not(loom))]
+pub use peer::meeting_directory;
 pub use wait::WaitStrategy;

@@ -1,11 +1,12 @@
 //! The private directory in which meeting points lie.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, fstat, mkdir, open};
 use rustix::io::Errno;
 
+use super::meeting::meeting_directory;
 use crate::error::Error;
 use crate::memory::user_id;
 
@@ -18,13 +19,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// `$TENSORBRIDGE_DIR`, else `$XDG_RUNTIME_DIR/tensorbridge`, else a directory per user under `/tmp`; made if it is
-    /// not there, and refused unless it is this user's alone.
+    /// The one of [`meeting_directory`]; made if it is not there, and refused unless it is this user's alone.
     ///
     /// # Errors
     /// [`Error::BadDirectory`], [`Error::WrongUser`], [`Error::TooManyFiles`].
     pub(super) fn open() -> Result<Directory, Error> {
-        Directory::open_at(default_path())
+        Directory::open_at(meeting_directory())
     }
 
     fn open_at(path: PathBuf) -> Result<Directory, Error> {
@@ -70,17 +70,6 @@ impl Directory {
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
-}
-
-fn default_path() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(path) = set("TENSORBRIDGE_DIR") {
-        return path.into();
-    }
-    if let Some(path) = set("XDG_RUNTIME_DIR") {
-        return Path::new(&path).join("tensorbridge");
-    }
-    format!("/tmp/tensorbridge-{}", user_id()).into()
 }
 
 #[cfg(test)]

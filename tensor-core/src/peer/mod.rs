@@ -8,6 +8,7 @@ mod directory;
 mod handshake;
 #[cfg(connects)]
 mod host;
+mod meeting;
 #[cfg(connects)]
 mod name;
 #[cfg(connects)]
@@ -15,6 +16,7 @@ mod socket;
 #[cfg(not(connects))]
 mod unsupported;
 
+pub use meeting::meeting_directory;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{Host, attach};
 #[cfg(connects)]
