@@ -34,16 +34,18 @@ class Classifier:
         self.network = load_network()
 
     def __call__(self, photo: Photo, scores: Scores) -> None:
+        copied = tb.copied()
         pixels = photo.pixels.torch()  # on the memory that Rust wrote
-
         start = time.perf_counter()
         logits = self.network(pixels)
         seconds = time.perf_counter() - start
         scores.logits[:] = logits
 
         # The rest is there to show what happened; a real worker ends here.
+        moved = {reason: count - copied[reason] for reason, count in tb.copied().items()}
+        scores.stored_bytes[:] = moved.pop("assigned")
+        scores.copied_bytes[:] = sum(moved.values())
         scores.network_seconds[:] = seconds
-        scores.stored_bytes[:] = logits.numel() * logits.element_size()
         scores.same_answer[:] = same_bits(logits, self.network(pixels.clone()))
         scores.inode[:], scores.offset[:] = place_of(pixels.data_ptr())
         torch.add(photo.nonce.torch(), ECHO_STEP, out=scores.echo.torch())

@@ -1,5 +1,7 @@
 //! What the demo claims, as checks that can fail.
 
+use crate::exchange::Unreturned;
+use crate::leftovers::Traces;
 use crate::maps::Place;
 
 /// A claim, and whether it held.
@@ -39,15 +41,22 @@ pub(crate) struct Caller {
     pub(crate) bytes: u64,
 }
 
-/// What is left of an ended exchange.
+/// What is left of the demo's services after they have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Remains {
-    /// Slots that are not free while nobody uses one.
-    pub(crate) slots: usize,
-    /// Open file descriptors more than before it began.
-    pub(crate) descriptors: usize,
-    /// Files in the meeting directory more than before it began.
-    pub(crate) files: usize,
+    /// What they did not give back.
+    pub(crate) unreturned: Unreturned,
+    /// What this process and the meeting directory have more than before.
+    pub(crate) traces: Traces,
+}
+
+impl Remains {
+    /// Of several services together.
+    pub(crate) fn new(services: &[Unreturned], traces: Traces) -> Remains {
+        let slots = services.iter().map(|one| one.slots).sum();
+        let workers = services.iter().map(|one| one.workers).sum();
+        Remains { unreturned: Unreturned { slots, workers }, traces }
+    }
 }
 
 /// The worker answers the caller's number plus this.
@@ -87,14 +96,36 @@ pub(crate) fn of_call(caller: &Caller, worker: &Witness) -> Vec<Check> {
     ]
 }
 
-/// Nothing stays behind.
-pub(crate) fn of_remains(remains: &Remains) -> Vec<Check> {
-    let Remains { slots, descriptors, files } = *remains;
-    vec![Check {
-        topic: "what is left",
-        held: *remains == Remains::default(),
-        seen: format!("slots in use: {slots}, file descriptors: {descriptors}, files: {files}"),
-    }]
+/// One list of checks for several calls: of each check the first that failed, else the first.
+pub(crate) fn of_calls(calls: &[Vec<Check>]) -> Vec<Check> {
+    let count = calls.first().map_or(0, Vec::len);
+    let one = |index: usize| {
+        let mut same = calls.iter().map(|checks| &checks[index]);
+        let first = same.clone().next();
+        same.find(|check| !check.held).or(first).cloned()
+    };
+    (0..count).filter_map(one).collect()
+}
+
+/// Nothing stays behind. `during` is what there was while the services lived: when that shows nothing either, the
+/// count looks at the wrong place.
+pub(crate) fn of_remains(remains: &Remains, during: &Traces) -> Vec<Check> {
+    let Remains { unreturned: Unreturned { slots, workers }, traces } = remains;
+    let seen_before = during.descriptors > 0 && during.files > 0 && during.mappings > 0;
+    vec![
+        Check {
+            topic: "what is left",
+            held: *slots == 0 && *workers == 0,
+            seen: format!(
+                "slots in use after the last call: {slots}; workers that did not end in order: {workers}"
+            ),
+        },
+        Check {
+            topic: "what is left",
+            held: *traces == Traces::default() && seen_before,
+            seen: format!("{traces} (while it ran: {during})"),
+        },
+    ]
 }
 
 #[cfg(test)]
@@ -111,6 +142,8 @@ mod tests {
         stored: 4000,
     };
 
+    const DURING: Traces = Traces { descriptors: 9, files: 1, mappings: 4 };
+
     fn failing(caller: Caller, worker: Witness) -> Vec<&'static str> {
         of_call(&caller, &worker).into_iter().filter(|check| !check.held).map(|check| check.topic).collect()
     }
@@ -118,7 +151,7 @@ mod tests {
     #[test]
     fn an_honest_call_passes() {
         assert_eq!(failing(CALLER, WORKER), [""; 0]);
-        assert!(of_remains(&Remains::default()).iter().all(|check| check.held));
+        assert!(of_remains(&Remains::default(), &DURING).iter().all(|check| check.held));
     }
 
     #[test]
@@ -130,7 +163,26 @@ mod tests {
         assert_eq!(failing(CALLER, Witness { echo: 41, ..WORKER }), memory);
         assert_eq!(failing(CALLER, Witness { same_answer: false, ..WORKER }), ["the same answer"]);
         assert_eq!(failing(CALLER, Witness { copied: 1, ..WORKER }), ["what was copied"]);
-        let left = Remains { slots: 0, descriptors: 1, files: 0 };
-        assert!(of_remains(&left).iter().any(|check| !check.held));
+        let traces = Traces::default();
+        for left in [
+            Remains::new(&[Unreturned { slots: 1, workers: 0 }], traces),
+            Remains::new(&[Unreturned::default(), Unreturned { slots: 0, workers: 1 }], traces),
+            Remains::new(&[], Traces { descriptors: 1, ..traces }),
+            Remains::new(&[], Traces { files: 1, ..traces }),
+            Remains::new(&[], Traces { mappings: 1, ..traces }),
+        ] {
+            assert!(of_remains(&left, &DURING).iter().any(|check| !check.held), "{left:?}");
+        }
+        let blind = of_remains(&Remains::default(), &Traces { files: 0, ..DURING });
+        assert!(blind.iter().any(|check| !check.held), "a count that never sees anything proves nothing");
+    }
+
+    #[test]
+    fn one_bad_call_among_several_shows() {
+        let good = of_call(&CALLER, &WORKER);
+        let bad = of_call(&CALLER, &Witness { copied: 7, ..WORKER });
+        assert_eq!(of_calls(&[good.clone(), good.clone()]), good);
+        assert_eq!(of_calls(&[good.clone(), bad.clone()]), bad);
+        assert_eq!(of_calls(&[]), []);
     }
 }

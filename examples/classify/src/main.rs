@@ -1,9 +1,13 @@
-//! Classifies photos with a real network.
-
-#![allow(dead_code)]
+//! Classifies photos with EfficientNet-Lite0, which runs in PyTorch in another process, and shows what that costs.
+//!
+//! [`demo`] is the part to read: it hosts a service, starts its Python worker, fills a record in shared memory and
+//! calls.
 
 mod bars;
 mod checks;
+mod compare;
+mod demo;
+mod exchange;
 mod labels;
 mod leftovers;
 mod maps;
@@ -11,8 +15,25 @@ mod options;
 mod peers;
 mod photo;
 mod preprocess;
+mod progress;
+mod records;
 mod report;
 mod scores;
 mod timing;
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+/// What ends the demo before its checks can: a message for the user.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    match demo::run(&options::Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Why a file is not a photo for the network.
@@ -31,21 +33,34 @@ pub(crate) enum PhotoError {
 /// # Errors
 /// [`PhotoError`], which names the file.
 pub(crate) fn open(path: &Path) -> Result<RgbImage, PhotoError> {
-    let read = |source| PhotoError::Read { path: path.to_owned(), source };
-    let reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
-    decode(reader).map_err(|source| match source {
-        ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => read(source),
-        source => PhotoError::Decode { path: path.to_owned(), source },
+    read(path, |reader| {
+        let mut decoder = reader.into_decoder()?;
+        // An orientation that cannot be read is not worth losing the photo for.
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut image = DynamicImage::from_decoder(decoder)?;
+        image.apply_orientation(orientation);
+        Ok(image.into_rgb8())
     })
 }
 
-fn decode(reader: ImageReader<std::io::BufReader<std::fs::File>>) -> Result<RgbImage, ImageError> {
-    let mut decoder = reader.into_decoder()?;
-    // An orientation that cannot be read is not worth losing the photo for.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image.into_rgb8())
+/// Whether the file is there and begins as a JPEG or PNG file does. What follows may still be damaged.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn check(path: &Path) -> Result<(), PhotoError> {
+    read(path, |reader| reader.into_decoder().map(drop))
+}
+
+fn read<T>(
+    path: &Path,
+    work: impl FnOnce(ImageReader<BufReader<File>>) -> Result<T, ImageError>,
+) -> Result<T, PhotoError> {
+    let read = |source| PhotoError::Read { path: path.to_owned(), source };
+    let reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
+    work(reader).map_err(|source| match source {
+        ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => read(source),
+        source => PhotoError::Decode { path: path.to_owned(), source },
+    })
 }
 
 #[cfg(test)]
@@ -54,9 +69,9 @@ mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use image::{ImageEncoder, Rgb};
 
-    struct File(PathBuf);
+    struct TestFile(PathBuf);
 
-    impl File {
+    impl TestFile {
         fn new(name: &str, content: &[u8]) -> Self {
             let path = std::env::temp_dir().join(format!("classify-{}-{name}", std::process::id()));
             std::fs::write(&path, content).unwrap();
@@ -64,7 +79,7 @@ mod tests {
         }
     }
 
-    impl Drop for File {
+    impl Drop for TestFile {
         fn drop(&mut self) {
             let _ = std::fs::remove_file(&self.0);
         }
@@ -90,7 +105,7 @@ mod tests {
 
     #[test]
     fn reads_jpeg_by_content_not_by_name() {
-        let file = File::new("red-blue.png", &jpeg(None));
+        let file = TestFile::new("red-blue.png", &jpeg(None));
         let image = open(&file.0).unwrap();
         assert_eq!(image.dimensions(), (32, 16));
         assert!(image.get_pixel(2, 8)[0] > 200 && image.get_pixel(29, 8)[2] > 200);
@@ -99,7 +114,7 @@ mod tests {
     #[test]
     fn turns_a_photo_upright() {
         // 6: the camera was turned; the picture has to be turned by 90 degrees clockwise.
-        let file = File::new("turned.jpg", &jpeg(Some(6)));
+        let file = TestFile::new("turned.jpg", &jpeg(Some(6)));
         let image = open(&file.0).unwrap();
         assert_eq!(image.dimensions(), (16, 32));
         assert!(image.get_pixel(8, 2)[0] > 200, "red was left and is on top now");
@@ -112,7 +127,7 @@ mod tests {
         image::codecs::png::PngEncoder::new(&mut content)
             .write_image(&grey, 4, 3, image::ExtendedColorType::L8)
             .unwrap();
-        let file = File::new("grey", &content);
+        let file = TestFile::new("grey", &content);
         assert_eq!(*open(&file.0).unwrap().get_pixel(3, 2), Rgb([32, 32, 32]));
     }
 
@@ -121,10 +136,21 @@ mod tests {
         let error = open(Path::new("no/such/photo.jpg")).unwrap_err();
         assert!(matches!(error, PhotoError::Read { .. }));
         assert!(error.to_string().contains("no/such/photo.jpg"), "{error}");
-        let text = File::new("text.jpg", b"not a photo");
+        let text = TestFile::new("text.jpg", b"not a photo");
         let error = open(&text.0).unwrap_err();
         assert!(matches!(error, PhotoError::Decode { .. }), "{error:?}");
         assert!(error.to_string().contains("JPEG or PNG"), "{error}");
+    }
+
+    #[test]
+    fn a_look_at_the_beginning_finds_the_wrong_files() {
+        assert!(matches!(check(Path::new("no/such/photo.jpg")), Err(PhotoError::Read { .. })));
+        assert!(matches!(
+            check(&TestFile::new("words.jpg", b"not a photo").0),
+            Err(PhotoError::Decode { .. })
+        ));
+        let content = jpeg(None);
+        assert!(check(&TestFile::new("whole.jpg", &content).0).is_ok());
     }
 
     #[test]
@@ -134,7 +160,7 @@ mod tests {
             .write_image(&two_colours(), 32, 16, image::ExtendedColorType::Rgb8)
             .unwrap();
         for end in [0, 1, 7, 20, png.len() / 2] {
-            let file = File::new(&format!("cut-{end}.png"), &png[..end]);
+            let file = TestFile::new(&format!("cut-{end}.png"), &png[..end]);
             assert!(matches!(open(&file.0), Err(PhotoError::Decode { .. })), "{end}");
         }
     }

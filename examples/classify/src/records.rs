@@ -24,7 +24,11 @@ pub(crate) struct Scores {
     /// Time in the network.
     #[tensor(unit = "s")]
     network_seconds: f64,
-    /// Bytes of the network's result.
+    /// Bytes that opening the photo's fields as tensors copied.
+    #[tensor(unit = "byte")]
+    copied_bytes: u64,
+    /// Bytes of the network's result, which assigning it to `logits` stored.
+    #[tensor(unit = "byte")]
     stored_bytes: u64,
     /// Whether a private copy of the pixels gives bitwise the same logits.
     #[tensor(dtype = bool)]
