@@ -174,6 +174,8 @@ fn a_slice_without_its_length_is_a_panic_that_says_what_to_call() {
     let _ = Owned::<Tokens>::zeroed().ids_mut();
 }
 
+type Deep = [[[[[[[[i8; 1]; 2]; 1]; 2]; 1]; 2]; 1]; 2];
+
 #[derive(Tensor)]
 struct Everything {
     #[tensor(dtype = bool)]
@@ -202,7 +204,7 @@ struct Everything {
     f8s: [u8; 4],
     #[tensor(dtype = f8_e5m2)]
     f8: u8,
-    deep: [[[[[[[[i8; 1]; 2]; 1]; 2]; 1]; 2]; 1]; 2],
+    deep: Deep,
     #[tensor(shape = [1, 2, 1, 2, 1, 2, 1])]
     wide: [i8; 8],
 }
