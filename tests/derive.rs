@@ -296,10 +296,14 @@ fn aliases_are_what_they_stand_for() {
 
 #[derive(Tensor)]
 struct HTTPDefaults {
-    x: f32,
+    x: [f32; Self::LENGTH],
     /// Not part of the record.
     #[tensor(skip)]
     _note: Option<String>,
+}
+
+impl HTTPDefaults {
+    const LENGTH: usize = 3;
 }
 
 use HTTPDefaults as Defaults;
@@ -308,4 +312,5 @@ use HTTPDefaults as Defaults;
 fn the_name_defaults_to_the_structs_own() {
     assert_eq!(HTTPDefaults::SCHEMA.name(), "http_defaults");
     assert_eq!(HTTPDefaults::SCHEMA.fields().len(), 1);
+    assert_eq!(Owned::<HTTPDefaults>::zeroed().x().len(), HTTPDefaults::LENGTH);
 }

@@ -35,7 +35,7 @@ pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Result<Spec, To
     for field in fields.into_iter().flatten() {
         spec.is_sized &= !types::is_unsized(&field.ty);
         if let Some(ident) = &field.ident {
-            match parse_field(field, ident, &spec.private, errors) {
+            match parse_field(field, ident, &spec, errors) {
                 Some(parsed) => spec.fields.push(parsed),
                 None => spec.skipped.push(ident.clone()),
             }
@@ -119,17 +119,14 @@ fn struct_keys(spec: &mut Spec, attrs: &[Attribute], errors: &mut Errors) {
 }
 
 /// The field; `None` when it is not part of the record.
-fn parse_field(
-    field: &syn::Field,
-    ident: &Ident,
-    private: &TokenStream,
-    errors: &mut Errors,
-) -> Option<Field> {
+fn parse_field(field: &syn::Field, ident: &Ident, spec: &Spec, errors: &mut Errors) -> Option<Field> {
     let so_far = errors.count();
+    let ty = types::without_self(&field.ty, &spec.ident);
     let name = ident.unraw().to_string();
     let mut parsed = Field {
         ident: ident.clone(),
-        ty: field.ty.clone(),
+        store: types::store(&ty),
+        ty,
         docs: docs(&field.attrs),
         name: Text { value: name.clone(), tokens: ident.clone().into() },
         dtype: None,
@@ -139,7 +136,6 @@ fn parse_field(
         align: None,
         pad: None,
         unit: String::new(),
-        store: types::store(&field.ty),
         health: Health::Sound,
     };
     let mut skip = None;
@@ -177,7 +173,7 @@ fn parse_field(
         }
         return None;
     }
-    if let Some(stand_in) = types::refuse(&field.ty, private, errors) {
+    if let Some(stand_in) = types::refuse(&parsed.ty, &spec.private, errors) {
         parsed.store = types::store(&stand_in);
         parsed.ty = stand_in;
     }

@@ -2,7 +2,7 @@
 //!
 //! Tokens are not types: an alias tells nothing and is left to the compiler, which knows by the trait `Storage`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type, TypePath, parse_quote};
 
@@ -13,6 +13,28 @@ use crate::spec::Store;
 /// Names of types that are elements. A type that only shares the name is refused by the compiler later.
 const ELEMENTS: [&str; 13] =
     ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "f16", "bf16", "Complex"];
+
+/// The type with the struct's own name for `Self`, which means something else in the generated code.
+pub(crate) fn without_self(ty: &Type, ident: &Ident) -> Type {
+    syn::parse2(replace_self(ty.to_token_stream(), ident)).unwrap_or_else(|_| ty.clone())
+}
+
+fn replace_self(tokens: TokenStream, ident: &Ident) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(word) if word == "Self" => {
+            let mut ident = ident.clone();
+            ident.set_span(word.span());
+            TokenTree::Ident(ident)
+        }
+        TokenTree::Group(group) => {
+            let mut replaced = Group::new(group.delimiter(), replace_self(group.stream(), ident));
+            replaced.set_span(group.span());
+            TokenTree::Group(replaced)
+        }
+        other => other,
+    });
+    replaced.collect()
+}
 
 /// How a field of this type is stored, as far as the tokens tell.
 pub(crate) fn store(ty: &Type) -> Store {
