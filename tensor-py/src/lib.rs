@@ -1,1 +1,95 @@
-//! The Python extension module.
+//! The Python extension module: the runtime of `tensor-core`, with Python's rules about memory and threads.
+//!
+//! What users see is the package `tensorbridge` in `python/`; this module is what it is made of.
+
+mod assign;
+mod buffer;
+mod copied;
+mod dlpack;
+mod dtype;
+mod element;
+mod endpoint;
+mod errors;
+mod field;
+mod float8;
+mod host;
+mod numbers;
+mod pins;
+mod port;
+mod record;
+mod schema;
+mod source;
+mod strided;
+mod torch;
+mod wait;
+
+/// The runtime of tensorbridge.
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::exceptions::PyBaseException;
+    use pyo3::prelude::*;
+    use pyo3::types::PyDict;
+    use tensor_core::Error;
+    use tensor_core::schema::DType;
+
+    use crate::errors::raise;
+
+    #[pymodule_export]
+    use crate::endpoint::{Client, Receiver, Sender, Server};
+    #[pymodule_export]
+    use crate::field::Field;
+    #[pymodule_export]
+    use crate::host::Host;
+    #[pymodule_export]
+    use crate::record::Handle;
+    #[pymodule_export]
+    use crate::schema::{FieldInfo, Schema};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::errors::register(module)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// `(code, name, builtin)` of every error.
+    #[pyfunction]
+    fn error_table() -> Vec<(&'static str, &'static str, &'static str)> {
+        Error::TABLE.to_vec()
+    }
+
+    /// `(name, bytes)` of every dtype.
+    #[pyfunction]
+    fn dtypes() -> Vec<(&'static str, usize)> {
+        DType::ALL.iter().map(|dtype| (dtype.name(), dtype.size())).collect()
+    }
+
+    /// The exception for a name that a schema has no field of.
+    #[pyfunction]
+    fn unknown_field(py: Python<'_>, schema: &Schema, field: String) -> Py<PyBaseException> {
+        let names: Vec<&str> = schema.inner.fields().iter().map(|field| field.name()).collect();
+        let (schema, known) = (schema.inner.name().to_owned(), names.join(", "));
+        raise(Error::UnknownField { schema, field, known }).into_value(py)
+    }
+
+    /// The exception for a symbolic dimension without a length.
+    #[pyfunction]
+    fn dim_unset(py: Python<'_>, schema: String, dim: String) -> Py<PyBaseException> {
+        raise(Error::DimUnset { schema, dim }).into_value(py)
+    }
+
+    /// The exception for a worker process that ended.
+    #[pyfunction]
+    fn worker_exited(py: Python<'_>, command: String, reason: String) -> Py<PyBaseException> {
+        raise(Error::WorkerExited { command, reason }).into_value(py)
+    }
+
+    /// The bytes that this process has copied so far, by reason. Aliases copy nothing.
+    #[pyfunction]
+    fn copied(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let totals = PyDict::new(py);
+        for (reason, bytes) in crate::copied::totals() {
+            totals.set_item(reason, bytes)?;
+        }
+        Ok(totals)
+    }
+}

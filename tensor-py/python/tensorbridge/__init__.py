@@ -1,0 +1,188 @@
+"""Typed tensor records in shared memory, between Python and Rust programs and among Python programs.
+
+A record class says what is shared::
+
+    import tensorbridge as tb
+
+    class Image(tb.Record, name="vision.image"):
+        pixels = tb.f32(3, 224, 224, doc="RGB planes, normalised")
+        id = tb.u64()
+
+    class Scores(tb.Record, name="vision.scores"):
+        logits = tb.f32(1000)
+
+A service is a plain class, and `serve` runs it in worker processes::
+
+    @tb.service("resnet50", Image, Scores)
+    class ResNet50:
+        def __call__(self, image, scores):
+            scores.logits[:] = self.model(image.pixels.torch())
+
+    if __name__ == "__main__":
+        tb.serve(ResNet50, workers=2)
+
+Any program calls it::
+
+    with tb.Client("resnet50", Image, Scores) as client:
+        scores = client.call(pixels=planes, id=7)
+        print(scores.logits.numpy())
+
+`Channel`, `Sender` and `Receiver` move records one way. `Field` says how tensors alias a record and for how long;
+`errors()` lists what can go wrong.
+"""
+
+from ._core import (
+    AbiMismatch,
+    Aliased,
+    BadDirectory,
+    BadSegment,
+    Closed,
+    Corrupt,
+    DimOutOfRange,
+    DimUnset,
+    Error,
+    Field,
+    FieldInfo,
+    Forked,
+    Full,
+    HostDied,
+    Interrupted,
+    InvalidName,
+    InvalidSchema,
+    Io,
+    MissingField,
+    NameTaken,
+    NeedsCopy,
+    NotFound,
+    NotTensorbridge,
+    OutOfMemory,
+    ReadOnly,
+    Refused,
+    Released,
+    Remote,
+    Schema,
+    SchemaForm,
+    SchemaMismatch,
+    Timeout,
+    TooManyFiles,
+    UnknownField,
+    Unsupported,
+    WorkerDied,
+    WorkerExited,
+    WrongDType,
+    WrongShape,
+    WrongUser,
+    __version__,
+    copied,
+)
+from ._dtype import (
+    Column,
+    Dim,
+    DType,
+    bf16,
+    bool_,
+    c64,
+    c128,
+    f8_e4m3fn,
+    f8_e5m2,
+    f16,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+from ._endpoint import Client, Receiver, Sender
+from ._errors import ErrorRow, errors
+from ._host import Channel, Service
+from ._pins import Pin
+from ._record import Record
+from ._serve import serve
+from ._service import service
+from ._worker import Server
+
+RemoteError = Remote
+"""An exception of a worker's own code, by the name it has in Rust."""
+
+__all__ = [
+    "AbiMismatch",
+    "Aliased",
+    "BadDirectory",
+    "BadSegment",
+    "Channel",
+    "Client",
+    "Closed",
+    "Column",
+    "Corrupt",
+    "DType",
+    "Dim",
+    "DimOutOfRange",
+    "DimUnset",
+    "Error",
+    "ErrorRow",
+    "Field",
+    "FieldInfo",
+    "Forked",
+    "Full",
+    "HostDied",
+    "Interrupted",
+    "InvalidName",
+    "InvalidSchema",
+    "Io",
+    "MissingField",
+    "NameTaken",
+    "NeedsCopy",
+    "NotFound",
+    "NotTensorbridge",
+    "OutOfMemory",
+    "Pin",
+    "ReadOnly",
+    "Receiver",
+    "Record",
+    "Refused",
+    "Released",
+    "Remote",
+    "RemoteError",
+    "Schema",
+    "SchemaForm",
+    "SchemaMismatch",
+    "Sender",
+    "Server",
+    "Service",
+    "Timeout",
+    "TooManyFiles",
+    "UnknownField",
+    "Unsupported",
+    "WorkerDied",
+    "WorkerExited",
+    "WrongDType",
+    "WrongShape",
+    "WrongUser",
+    "__version__",
+    "bf16",
+    "bool_",
+    "c64",
+    "c128",
+    "copied",
+    "errors",
+    "f8_e4m3fn",
+    "f8_e5m2",
+    "f16",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "serve",
+    "service",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+]

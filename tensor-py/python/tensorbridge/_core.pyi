@@ -1,0 +1,407 @@
+"""The extension module, as type checkers see it. The package's own modules say what is meant for users."""
+
+from typing import Any, Self, SupportsIndex, TypeAlias, final
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+
+from ._dtype import Writable
+from ._pins import Pin
+
+__version__: str
+
+FieldParts: TypeAlias = tuple[str, str, list[int | str], bool, int, float | None, str, str]
+
+def error_table() -> list[tuple[str, str, str]]: ...
+def dtypes() -> list[tuple[str, int]]: ...
+def copied() -> dict[str, int]:
+    """The bytes that this process has copied so far, by reason. Aliases copy nothing.
+
+    ``assigned``: values assigned to fields; ``requested``: copies that a consumer asked for; ``dtype``: conversions.
+    """
+
+def unknown_field(schema: Schema, field: str) -> UnknownField: ...
+def dim_unset(schema: str, dim: str) -> DimUnset: ...
+def worker_exited(command: str, reason: str) -> WorkerExited: ...
+@final
+class FieldInfo:
+    """One field of a schema."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Its shape in one record; a symbolic dimension is its name."""
+    @property
+    def optional(self) -> bool: ...
+    @property
+    def align(self) -> int: ...
+    @property
+    def pad(self) -> float | None: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def doc(self) -> str: ...
+
+@final
+class Schema:
+    """What a record is: its name, its fields with dtype and shape, its symbolic dimensions.
+
+    Two schemas are equal when two processes may share records of them: docs, units and pads do not count.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        fields: list[FieldParts],
+        dims: list[tuple[str, int, int]] = ...,
+        version: int = 0,
+        doc: str = "",
+    ) -> Self: ...
+    @staticmethod
+    def decode(bytes: bytes) -> Schema:
+        """The schema that `encode` wrote."""
+    def encode(self) -> bytes:
+        """The stable bytes that travel in an arena."""
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that stand for everything two processes must agree on."""
+    def difference(self, other: Schema) -> str | None:
+        """The first difference in anything two processes must agree on, or None."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def doc(self) -> str: ...
+    @property
+    def dims(self) -> list[tuple[str, int, int]]:
+        """``(name, min, max)`` of each symbolic dimension."""
+    @property
+    def fields(self) -> list[FieldInfo]: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Field:
+    """A field of a record, or of a run of records, which has one more dimension in front.
+
+    It is no alias itself: `torch`, `numpy`, ``memoryview(field)`` and DLPack make aliases of the record's memory, and the record's
+    slot is used again only after the last of them, in any process, is gone. A writable alias counts as writing the field.
+
+    Assigning copies: ``field[:] = value``, or an index, from a tensor or array of any framework of the same dtype and shape, or
+    from numbers and lists of them. One element fills the field. ``torch.add(a, b, out=field.torch())`` copies nothing.
+
+    After the record was sent, called or released, everything but its name raises `Released`; aliases stay valid.
+    """
+
+    def torch(self) -> torch.Tensor:
+        """An alias as a torch tensor. Torch ignores that a received record is read-only: do not write to it."""
+    def numpy(self) -> NDArray[Any]:
+        """An alias as a NumPy array; not writeable when the record was received.
+
+        Raises:
+            NeedsCopy: NumPy lacks the dtype, and package ``ml_dtypes`` is not installed.
+        """
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of elements along each dimension."""
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The distance from one element to the next along each dimension, in elements."""
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype: ``"f32"``, which equals ``tb.f32``."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def data_ptr(self) -> int:
+        """The address of the first element in this process."""
+    @property
+    def present(self) -> bool:
+        """Whether it was written."""
+    @property
+    def writable(self) -> bool: ...
+    def item(self) -> bool | int | float | complex:
+        """The one element as a Python number."""
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __complex__(self) -> complex: ...
+    def __bool__(self) -> bool: ...
+    def __index__(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Any) -> Any:
+        """What NumPy gives for this subscript: an alias, or a number."""
+    def __setitem__(self, key: Any, value: Writable) -> None:
+        """Copies a value in.
+
+        Raises:
+            WrongDType, WrongShape: the value is another; both are named.
+            ReadOnly: the record was received.
+            DimUnset: a symbolic dimension of the field has no length yet.
+        """
+    def __eq__(self, other: object) -> Any: ...
+    def __ne__(self, other: object) -> Any: ...
+    def __lt__(self, other: object) -> Any: ...
+    def __le__(self, other: object) -> Any: ...
+    def __gt__(self, other: object) -> Any: ...
+    def __ge__(self, other: object) -> Any: ...
+    __hash__: None  # type: ignore[assignment]
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+@final
+class Handle:
+    @staticmethod
+    def empty(schema: Schema, records: int) -> Handle: ...
+    def field(self, index: int) -> Field | None: ...
+    def assign(self, index: int, value: Any) -> None: ...
+    def dim(self, index: int) -> int | None: ...
+    def set_dim(self, index: int, length: SupportsIndex) -> None: ...
+    def present(self) -> list[bool]: ...
+    def digests(self) -> list[int]: ...
+    def release(self) -> None: ...
+    def send(self) -> None: ...
+    def call(self, timeout: float | None) -> Handle: ...
+    @property
+    def gone(self) -> str | None: ...
+    @property
+    def records(self) -> int | None: ...
+    @property
+    def writable(self) -> bool: ...
+    @property
+    def timeout(self) -> float | None: ...
+
+class _Port:
+    def __init__(
+        self,
+        name: str,
+        *,
+        timeout: float | None,
+        wait: str,
+        strict: bool,
+        request: Schema | None = None,
+        reply: Schema | None = None,
+    ) -> None: ...
+    @property
+    def request_schema(self) -> Schema: ...
+    @property
+    def reply_schema(self) -> Schema | None: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    def pins(self) -> list[Pin]: ...
+    def close(self) -> None: ...
+
+@final
+class Sender(_Port):
+    def loan(self, timeout: float | None) -> Handle: ...
+    def try_loan(self) -> Handle | None: ...
+
+@final
+class Receiver(_Port):
+    def receive(self, timeout: float | None) -> Handle: ...
+    def try_receive(self) -> Handle | None: ...
+
+@final
+class Client(_Port):
+    def loan(self, timeout: float | None) -> Handle: ...
+    def try_loan(self) -> Handle | None: ...
+
+@final
+class Server(_Port):
+    def receive(self, timeout: float | None) -> tuple[Handle, Handle] | None: ...
+    def answer(self, request: Handle, reply: Handle) -> None: ...
+    def fail(
+        self, request: Handle, reply: Handle, type_name: str, message: str, traceback: str
+    ) -> None: ...
+    def stop(self) -> None: ...
+    def follow_host(self, grace: float) -> None: ...
+
+@final
+class Host:
+    def __new__(
+        cls,
+        name: str,
+        request: Schema,
+        reply: Schema | None = None,
+        *,
+        slots: int,
+        sparse: bool = False,
+        mutates_request: bool = False,
+        ring_order: bool = False,
+    ) -> Self: ...
+    @property
+    def free_slots(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    def pins(self) -> list[Pin]: ...
+    def is_attached(self, pid: int) -> bool: ...
+    def close(self) -> None: ...
+
+class Error(Exception):
+    """The base of everything that tensorbridge raises."""
+
+    code: str
+    """Stable, and the same in Rust: ``TB303``."""
+
+class InvalidSchema(Error, ValueError): ...
+class SchemaForm(Error, ValueError): ...
+class SchemaMismatch(Error, TypeError):
+    arena: str
+    what: str
+    ours: str
+    theirs: str
+    difference: str
+
+class NotFound(Error, FileNotFoundError):
+    name: str
+    waited: float
+    path: str
+
+class NameTaken(Error, FileExistsError):
+    name: str
+    pid: int
+
+class InvalidName(Error, ValueError):
+    name: str
+
+class NotTensorbridge(Error, ConnectionError):
+    path: str
+    found: str
+
+class AbiMismatch(Error, ConnectionError):
+    ours: int
+    theirs: int
+
+class BadSegment(Error, ConnectionError):
+    reason: str
+
+class WrongUser(Error, PermissionError):
+    what: str
+    found: int
+    expected: int
+
+class Refused(Error, ConnectionError):
+    name: str
+    reason: str
+
+class BadDirectory(Error, OSError):
+    path: str
+    reason: str
+
+class OutOfMemory(Error, MemoryError):
+    bytes: int
+    reason: str
+
+class TooManyFiles(Error, OSError):
+    what: str
+
+class Full(Error, TimeoutError):
+    arena: str
+    slots: int
+    waited: float
+    holders: list[Pin]
+
+class Unsupported(Error, OSError):
+    what: str
+    needs: str
+
+class Io(Error, OSError):
+    what: str
+
+class MissingField(Error, ValueError):
+    schema: str
+    field: str
+
+class DimUnset(Error, ValueError):
+    schema: str
+    dim: str
+
+class DimOutOfRange(Error, ValueError):
+    schema: str
+    dim: str
+    found: int
+    min: int
+    max: int
+
+class Released(Error, BufferError):
+    how: str
+
+class Aliased(Error, BufferError):
+    field: str
+    aliases: int
+
+class UnknownField(Error, AttributeError, KeyError):
+    schema: str
+    field: str
+    known: str
+
+class WrongDType(Error, TypeError):
+    field: str
+    expected: str
+    found: str
+
+class WrongShape(Error, ValueError):
+    field: str
+    expected: str
+    found: str
+
+class NeedsCopy(Error, BufferError):
+    field: str
+    reason: str
+
+class ReadOnly(Error, BufferError):
+    field: str
+
+class Timeout(Error, TimeoutError):
+    what: str
+    after: float
+
+class HostDied(Error, ConnectionError):
+    name: str
+    pid: int
+
+class WorkerDied(Error, ConnectionError):
+    name: str
+    reason: str
+
+class Remote(Error, RuntimeError):
+    type_name: str
+    message: str
+    traceback: str
+
+class Corrupt(Error, RuntimeError):
+    name: str
+    what: str
+
+class Forked(Error, RuntimeError): ...
+class Closed(Error, ValueError):
+    what: str
+
+class WorkerExited(Error, RuntimeError):
+    command: str
+    reason: str
+
+class Interrupted(Error, InterruptedError): ...

@@ -1,0 +1,366 @@
+"""Senders, receivers and clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+from . import _core
+from ._pins import Pin
+from ._record import DEFAULT, Record, Timeout, _Default, class_of, is_importable
+
+Wait = Literal["adaptive", "spin", "block"]
+R = TypeVar("R", bound=Record)
+Req = TypeVar("Req", bound=Record)
+Rep = TypeVar("Rep", bound=Record)
+P = TypeVar("P", bound="_core._Port")
+
+SECONDS = 30.0
+"""How long connecting, and every wait that names no timeout, may take unless the program says otherwise."""
+
+
+class Endpoint(Generic[P]):
+    """An endpoint that connects when it is made, or, when it came out of a pickle, when it is first used."""
+
+    _kind: type[P]
+    _port: P | None
+
+    def __init__(
+        self,
+        name: str,
+        request: type[Record] | None,
+        reply: type[Record] | None,
+        *,
+        timeout: float | None,
+        wait: Wait,
+        strict: bool,
+    ) -> None:
+        for cls in (request, reply):
+            if cls is not None and not (isinstance(cls, type) and issubclass(cls, Record)):
+                raise TypeError(f"expected a tb.Record class, found {cls!r}")
+        self.name = name
+        """The name of the arena."""
+        self.timeout = timeout
+        """How long a wait lasts that names no timeout, in seconds; None for ever."""
+        self._wait = wait
+        self._strict = strict
+        self._request = request
+        self._reply = reply
+        self._expected = tuple(cls.schema if cls is not None else None for cls in (request, reply))
+        self._port = None
+        self._connect()
+
+    def _connect(self) -> P:
+        if self._port is not None:
+            return self._port
+        request, reply = self._expected
+        port = self._kind(
+            self.name,
+            timeout=self.timeout,
+            wait=self._wait,
+            strict=self._strict,
+            request=request,
+            reply=reply,
+        )
+        self._request = self._request or class_of(port.request_schema)
+        if port.reply_schema is not None:
+            self._reply = self._reply or class_of(port.reply_schema)
+        self._port = port
+        return port
+
+    def _seconds(self, timeout: Timeout) -> float | None:
+        return self.timeout if isinstance(timeout, _Default) else timeout
+
+    @property
+    def slots(self) -> int:
+        """How many records can exist at once."""
+        return self._connect().slots
+
+    def pins(self) -> list[Pin]:
+        """Who holds slots at this moment, most first; a picture of a moment."""
+        return self._connect().pins()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._port is not None and self._port.closed
+
+    def close(self) -> None:
+        """Leaves the arena. Records and aliases that are still held stay valid; the memory goes with the last of them."""
+        self._connect().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._port is not None:
+            self._port.close()
+
+    def __repr__(self) -> str:
+        state = "closed " if self.closed else ""
+        return f"<{state}{type(self).__name__} of {self.name!r}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A name and what is expected there: whoever unpickles it connects for itself."""
+        if self.closed:
+            raise ValueError(f"a closed {type(self).__name__} cannot be pickled")
+        port = self._connect()
+        classes = (self._request, self._reply)
+        return {
+            "name": self.name,
+            "timeout": self.timeout,
+            "wait": self._wait,
+            "strict": self._strict,
+            "expected": (port.request_schema, port.reply_schema),
+            "classes": [cls if cls is not None and is_importable(cls) else None for cls in classes],
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.name = state["name"]
+        self.timeout = state["timeout"]
+        self._wait = state["wait"]
+        self._strict = state["strict"]
+        self._expected = state["expected"]
+        self._request, self._reply = state["classes"]
+        self._port = None
+
+
+class Sender(Endpoint[_core.Sender], Generic[R]):
+    """Sends records, one way.
+
+    Args:
+        name: what the host calls the channel.
+        record: the class of its records; without it, one is made from the schema that travels in the arena.
+        timeout: seconds that connecting, and a loan, may take; None for ever.
+        wait: ``"adaptive"`` spins a little and then sleeps; ``"spin"`` never sleeps; ``"block"`` sleeps at once.
+        strict: sending while an alias of a field lives is an error.
+
+    Raises:
+        NotFound: nobody hosts the name within the timeout.
+        SchemaMismatch: its records are others.
+        Refused: it is a service.
+
+    ::
+
+        with tb.Sender("camera", Image) as sender:
+            with sender.loan() as image:
+                image.pixels = planes
+                image.send()
+            sender.send(pixels=planes, id=7)
+    """
+
+    _kind = _core.Sender
+
+    @overload
+    def __init__(
+        self: Sender[Any],
+        name: str,
+        record: None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        record: type[R],
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        record: type[R] | None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None:
+        super().__init__(name, record, None, timeout=timeout, wait=wait, strict=strict)
+
+    def loan(self, *, timeout: Timeout = DEFAULT) -> R:
+        """A slot to fill. As a context manager it is given back at the end of the block, if it was not sent.
+
+        Raises:
+            Full: every slot is in use for the whole timeout; `holders` says by whom.
+        """
+        handle = self._connect().loan(self._seconds(timeout))
+        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def try_loan(self) -> R | None:
+        """A slot to fill, if one is free now."""
+        handle = self._connect().try_loan()
+        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def send(self, *, timeout: Timeout = DEFAULT, **values: Any) -> None:
+        """Loans a slot, assigns the values to its fields and dimensions, and sends it."""
+        with self.loan(timeout=timeout) as record:
+            record.set(**values).send()
+
+
+class Receiver(Endpoint[_core.Receiver], Generic[R]):
+    """Receives records, one way. Several receivers share the records; each goes to one of them.
+
+    A record received is read-only. Its slot is used again after it, and the last alias of its fields, are gone.
+    Iterating receives until the host is gone. The arguments are those of `Sender`.
+
+    ::
+
+        with tb.Receiver("camera", Image) as receiver:
+            for image in receiver:
+                show(image.pixels.numpy())
+    """
+
+    _kind = _core.Receiver
+
+    @overload
+    def __init__(
+        self: Receiver[Any],
+        name: str,
+        record: None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        record: type[R],
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        record: type[R] | None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None:
+        super().__init__(name, record, None, timeout=timeout, wait=wait, strict=strict)
+
+    def receive(self, *, timeout: Timeout = DEFAULT) -> R:
+        """The record that was sent first.
+
+        Raises:
+            Timeout: there is none within the timeout.
+            HostDied: the host is gone and no record is left.
+        """
+        handle = self._connect().receive(self._seconds(timeout))
+        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def try_receive(self) -> R | None:
+        """The record that was sent first, if there is one now."""
+        handle = self._connect().try_receive()
+        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def __iter__(self) -> Iterator[R]:
+        try:
+            while True:
+                yield self.receive(timeout=None)
+        except _core.HostDied:
+            return
+
+
+class Client(Endpoint[_core.Client], Generic[Req, Rep]):
+    """Calls a service.
+
+    Args:
+        name: what the host calls the service.
+        request: the class of its requests; without it, one is made from the schema that travels in the arena.
+        reply: the class of its replies, likewise.
+        timeout: seconds that connecting, a loan, and a call may take; None for ever.
+        wait: ``"adaptive"`` spins a little and then sleeps; ``"spin"`` never sleeps; ``"block"`` sleeps at once.
+        strict: calling while an alias of a field lives is an error.
+
+    Raises:
+        NotFound: nobody hosts the name within the timeout.
+        SchemaMismatch: its records are others.
+        Refused: it is a one-way channel.
+
+    It may be used from several threads at once, and pickled: the process that unpickles it connects for itself.
+
+    ::
+
+        with tb.Client("resnet50", Image, Scores, timeout=5.0) as client:
+            with client.loan() as image:
+                image.pixels = planes
+                scores = image.call()
+            scores = client.call(pixels=planes, id=7)
+    """
+
+    _kind = _core.Client
+
+    @overload
+    def __init__(
+        self: Client[Any, Any],
+        name: str,
+        request: None = None,
+        reply: None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        request: type[Req],
+        reply: type[Rep],
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        request: type[Req] | None = None,
+        reply: type[Rep] | None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+        strict: bool = False,
+    ) -> None:
+        super().__init__(name, request, reply, timeout=timeout, wait=wait, strict=strict)
+
+    def loan(self, *, timeout: Timeout = DEFAULT) -> Req:
+        """A slot to fill. As a context manager it is given back at the end of the block, if it was not called with.
+
+        Raises:
+            Full: every slot is in use for the whole timeout; `holders` says by whom.
+        """
+        handle = self._connect().loan(self._seconds(timeout))
+        return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
+
+    def try_loan(self) -> Req | None:
+        """A slot to fill, if one is free now."""
+        handle = self._connect().try_loan()
+        if handle is None:
+            return None
+        return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
+
+    def call(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
+        """Calls with a loan, or with values for the fields and dimensions of a new one; gives the reply.
+
+        Raises:
+            Remote: the worker's code raised an exception.
+            Timeout, HostDied, WorkerDied: nobody answered.
+            MissingField, DimUnset, WrongDType, WrongShape, UnknownField: the values make no request.
+        """
+        if request is not None:
+            reply: Rep = request.set(**values).call(timeout=timeout)
+            return reply
+        with self.loan(timeout=timeout) as record:
+            reply = record.set(**values).call(timeout=timeout)
+            return reply

@@ -1,0 +1,100 @@
+"""Hosting an arena: its memory exists for as long as somebody uses it, its name for as long as the host lives."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from . import _core
+from ._pins import Pin
+from ._record import Record
+
+
+class Host:
+    """What both kinds of host offer. It is not pickled: a name has one host."""
+
+    def __init__(self, name: str, host: _core.Host) -> None:
+        self.name = name
+        """The name of the arena."""
+        self._host = host
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots nobody holds at this moment."""
+        return self._host.free_slots
+
+    def pins(self) -> list[Pin]:
+        """Who holds slots at this moment, most first; a picture of a moment."""
+        return self._host.pins()
+
+    def close(self) -> None:
+        """Gives the name back. Records that somebody holds stay valid; whoever waits gets `HostDied` once this process ends."""
+        self._host.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{'closed ' if self._host.closed else ''}{type(self).__name__} {self.name!r}>"
+
+
+class Channel(Host):
+    """Hosts a one-way channel: `Sender` and `Receiver` meet there.
+
+    Args:
+        name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.
+        record: the class of its records.
+        slots: how many records can exist at once; at least 2.
+        sparse: memory comes into being when it is touched, instead of all at once now.
+
+    Raises:
+        NameTaken: a living process hosts the name.
+        OutOfMemory: the records do not fit.
+
+    ::
+
+        with tb.Channel("camera", Image, slots=8):
+            ...
+    """
+
+    def __init__(self, name: str, record: type[Record], *, slots: int = 16, sparse: bool = False) -> None:
+        super().__init__(name, _core.Host(name, record.schema, slots=slots, sparse=sparse))
+
+
+class Service(Host):
+    """Hosts a service whose workers are started by somebody else; `serve` hosts one and starts its workers.
+
+    Args:
+        name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.
+        request: the class of its requests.
+        reply: the class of its replies.
+        slots: how many calls can exist at once; at least 2.
+        sparse: memory comes into being when it is touched, instead of all at once now.
+        mutates_request: workers write into requests; a call whose worker dies is then not repeated.
+
+    Raises:
+        NameTaken: a living process hosts the name.
+        OutOfMemory: the records do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        request: type[Record],
+        reply: type[Record],
+        *,
+        slots: int = 16,
+        sparse: bool = False,
+        mutates_request: bool = False,
+    ) -> None:
+        host = _core.Host(
+            name,
+            request.schema,
+            reply.schema,
+            slots=slots,
+            sparse=sparse,
+            mutates_request=mutates_request,
+        )
+        super().__init__(name, host)

@@ -1,0 +1,300 @@
+"""Records: classes that say what a record is, and instances that are one."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+
+from . import _core, _show
+from ._core import Field, Schema
+from ._dtype import Column, Dim
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+class _Default:
+    """Stands for the timeout that an endpoint was made with."""
+
+    def __repr__(self) -> str:
+        return "the endpoint's timeout"
+
+
+DEFAULT: Final = _Default()
+Timeout = float | None | _Default
+
+
+class Record(Mapping[str, "Field | None"]):
+    """What two programs share, field by field.
+
+    A subclass says what its records are::
+
+        class Image(tb.Record, name="vision.image"):
+            '''A photo ready for the classifier.'''
+
+            pixels = tb.f32(3, 224, 224, doc="RGB planes, normalised")
+            id = tb.u64()
+
+    Instances come from `Client.loan`, `Sender.loan`, `Receiver.receive` and calls, or from `empty` for tests. A field is an
+    attribute and, because a record is a mapping, an item: ``image.pixels`` and ``image["pixels"]`` are the same. A field
+    whose name the class has for something else, such as ``values``, is an item only.
+
+    Assigning to a field copies the value in, and an optional field that was not sent reads as None.
+    """
+
+    __slots__ = ("__weakref__", "_handle", "_reply")
+
+    schema: ClassVar[Schema]
+    """What the records are."""
+
+    _columns: ClassVar[dict[str, int]]
+    _dims: ClassVar[dict[str, int]]
+    _handle: _core.Handle
+    _reply: type[Record] | None
+
+    def __init_subclass__(cls, *, name: str | None = None, version: int = 0, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        declared = {key: value for key, value in vars(cls).items() if isinstance(value, Column | Dim)}
+        inherited = getattr(cls, "schema", None)
+        if name is None:
+            if declared or inherited is None:
+                raise TypeError(f"{cls.__name__} needs a name: class {cls.__name__}(tb.Record, name=\"...\")")
+            return
+        if inherited is not None:
+            raise TypeError(f"{cls.__name__} cannot extend the record {inherited.name}: declare all its fields")
+        columns = [value for value in declared.values() if isinstance(value, Column)]
+        dims = [value for value in declared.values() if isinstance(value, Dim)]
+        parts: list[tuple[int, Column[Any] | Dim]] = [*enumerate(columns), *enumerate(dims)]
+        for number, part in parts:
+            if part.index != -1:
+                raise TypeError(f"`{part.name}` of {cls.__name__} belongs to another record: declare it anew")
+            part.index = number
+        doc = inspect.cleandoc(vars(cls).get("__doc__") or "")
+        cls.schema = Schema(
+            name,
+            [_field_parts(cls, column, dims) for column in columns],
+            [(dim.name, dim.min, dim.max) for dim in dims],
+            version,
+            doc,
+        )
+        cls._columns = {column.name: column.index for column in columns}
+        cls._dims = {dim.name: dim.index for dim in dims}
+        for key in declared:
+            if hasattr(Record, key):
+                # Methods keep their names; the field is an item.
+                delattr(cls, key)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"{cls.__name__} is a place in memory: loan one from a Client or a Sender, or make {cls.__name__}.empty(n)"
+        )
+
+    @classmethod
+    def _wrap(cls, handle: _core.Handle, reply: type[Record] | None = None) -> Self:
+        self: Self = object.__new__(cls)
+        _set_handle(self, handle)
+        _set_reply(self, reply)
+        return self
+
+    @classmethod
+    def empty(cls, n: int) -> Self:
+        """A run of `n` records in this process's own memory, zeroed and with nothing present.
+
+        Every field has a leading dimension of `n`, as in a service's handler::
+
+            scores = Scores.empty(4)
+            ResNet50()(Image.empty(4), scores)
+        """
+        return cls._wrap(_core.Handle.empty(cls.schema, n))
+
+    def send(self) -> None:
+        """Sends a record that a `Sender` loaned. Aliases of its fields keep its slot from being used again.
+
+        Raises:
+            MissingField, DimUnset: something is missing; write it and send again.
+            Aliased: the sender is strict and an alias lives.
+            Released: it was sent before.
+        """
+        self._handle.send()
+
+    def call(self, *, timeout: Timeout = DEFAULT) -> Any:
+        """Calls with a record that a `Client` loaned; gives the reply, a record of the service's reply class.
+
+        Args:
+            timeout: seconds to wait for the reply, None for ever; the client's own unless stated.
+
+        Raises:
+            MissingField, DimUnset: something is missing; write it and call again.
+            Remote: the worker's code raised an exception.
+            Timeout, HostDied, WorkerDied: nobody answered.
+            Released: it was called with before.
+        """
+        seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
+        reply = self._handle.call(seconds)
+        assert self._reply is not None, "only a client's loans can be called"
+        return self._reply._wrap(reply)
+
+    def release(self) -> None:
+        """Gives the record back, sent or not. Aliases of its fields stay valid. Does nothing the second time."""
+        self._handle.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._handle.release()
+
+    def torch(self) -> dict[str, torch.Tensor | None]:
+        """Every field as a torch tensor on the record's memory; None for an optional one that was not sent."""
+        return {name: None if field is None else field.torch() for name, field in self.items()}
+
+    def numpy(self) -> dict[str, NDArray[np.generic] | None]:
+        """Every field as a NumPy array on the record's memory; None for an optional one that was not sent."""
+        return {name: None if field is None else field.numpy() for name, field in self.items()}
+
+    @property
+    def present(self) -> dict[str, bool]:
+        """Whether each field was written; of a run, in every one of its records."""
+        return dict(zip(self._columns, self._handle.present(), strict=True))
+
+    @property
+    def dims(self) -> dict[str, int | None]:
+        """The length of each symbolic dimension; None before it is set."""
+        return {name: self._handle.dim(index) for name, index in self._dims.items()}
+
+    def set(self, **values: Any) -> Self:
+        """Assigns to several fields and dimensions at once, dimensions first: ``tokens.set(ids=ids, seq=37)``.
+
+        Raises:
+            UnknownField: the record has no such field or dimension.
+        """
+        for name, value in values.items():
+            if name in self._dims:
+                self._handle.set_dim(self._dims[name], value)
+            elif name not in self._columns:
+                raise self._unknown(name)
+        for name, value in values.items():
+            if name in self._columns:
+                self._handle.assign(self._columns[name], value)
+        return self
+
+    def __getitem__(self, name: str) -> Field | None:
+        index = self._columns.get(name)
+        if index is None:
+            raise self._unknown(name)
+        return self._handle.field(index)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        index = self._columns.get(name)
+        if index is None:
+            raise self._unknown(name)
+        self._handle.assign(index, value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(getattr(type(self), name, None)), "__set__"):
+            raise self._unknown(name)
+        object.__setattr__(self, name, value)
+
+    if not TYPE_CHECKING:
+        # A type checker that saw this would accept any name.
+        def __getattr__(self, name):
+            if name.startswith("_") or not hasattr(type(self), "schema"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> _core.Error:
+        return _core.unknown_field(self.schema, name)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled or copied: it is a place in this machine's memory. Send it through a "
+            "Sender or a Client, or pickle a copy of a field: record.field.numpy().copy()"
+        )
+
+    def __repr__(self) -> str:
+        return _show.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return _show.as_html(self)
+
+
+_set_handle = Record.__dict__["_handle"].__set__
+_set_reply = Record.__dict__["_reply"].__set__
+
+
+def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core.FieldParts:
+    shape: list[int | str] = []
+    for extent in column.shape:
+        if isinstance(extent, Dim):
+            if not any(extent is dim for dim in dims):
+                raise TypeError(
+                    f"`{column.name}` of {cls.__name__} uses a tb.Dim that the class does not declare: "
+                    "give it a name in the class, seq = tb.Dim(...)"
+                )
+            shape.append(extent.name)
+        elif isinstance(extent, int) and extent >= 0:
+            shape.append(extent)
+        else:
+            raise TypeError(f"an extent of `{column.name}` is {extent!r}: expected a number or a tb.Dim")
+    return (
+        column.name,
+        column.dtype,
+        shape,
+        column.optional,
+        column.align,
+        column.pad,
+        column.unit,
+        column.doc,
+    )
+
+
+@lru_cache(maxsize=256)
+def _class_of_bytes(encoded: bytes) -> type[Record]:
+    schema = Schema.decode(encoded)
+    body: dict[str, Any] = {"__doc__": schema.doc or None, "__module__": __name__}
+    dims = {name: Dim(low, high) for name, low, high in schema.dims}
+    body.update(dims)
+    for field in schema.fields:
+        body[field.name] = Column(
+            field.dtype,
+            tuple(dims[extent] if isinstance(extent, str) else extent for extent in field.shape),
+            optional=field.optional,
+            align=field.align,
+            pad=field.pad,
+            unit=field.unit,
+            doc=field.doc,
+        )
+    class_name = "".join(word.capitalize() for word in schema.name.rsplit(".", 1)[-1].split("_"))
+    keywords = {"name": schema.name, "version": schema.version}
+    return types.new_class(class_name, (Record,), keywords, lambda namespace: namespace.update(body))
+
+
+def class_of(schema: Schema) -> type[Record]:
+    """A record class for a schema that came without one."""
+    return _class_of_bytes(schema.encode())
+
+
+def is_importable(cls: type) -> bool:
+    """Whether another process finds the class under its name."""
+    found: Any = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is cls

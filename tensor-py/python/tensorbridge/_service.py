@@ -1,0 +1,85 @@
+"""What a service is: a plain class with a note of its records beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ._record import Record
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+NOTE = "__tensorbridge_service__"
+"""The attribute in which a class keeps its `Spec`."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What `service` was told."""
+
+    name: str
+    request: type[Record]
+    reply: type[Record]
+    slots: int
+    mutates_request: bool
+    max_batch: int
+    max_wait: float
+
+
+def service(
+    name: str,
+    request: type[Record],
+    reply: type[Record],
+    *,
+    slots: int = 16,
+    mutates_request: bool = False,
+    max_batch: int = 1,
+    max_wait: float = 0.0,
+) -> Callable[[C], C]:
+    """Says that a class answers the calls of a service. The class stays what it was.
+
+    Its instances are made once per worker process and called with a run of requests and a run of replies to fill::
+
+        @tb.service("resnet50", Image, Scores)
+        class ResNet50:
+            def __init__(self):
+                self.model = load()
+
+            def __call__(self, image, scores):  # image.pixels is [n, 3, 224, 224], also when n is 1
+                scores.logits[:] = self.model(image.pixels.torch())
+
+    A request is read-only and both records are released when the call returns. An exception reaches the caller as `Remote`;
+    the worker lives on. A worker that dies has its request answered by another, so a handler may see a request twice.
+
+    Args:
+        name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.
+        request: the class of the requests.
+        reply: the class of the replies.
+        slots: how many calls can exist at once; at least 2.
+        mutates_request: the handler writes into requests; then no other worker repeats one whose worker died.
+        max_batch: the most requests of a run. Runs have one request in this version.
+        max_wait: the longest wait for a run to fill, in seconds. Runs are not waited for in this version.
+    """
+    for cls in (request, reply):
+        if not (isinstance(cls, type) and issubclass(cls, Record)):
+            raise TypeError(f"expected a tb.Record class, found {cls!r}")
+    if max_batch < 1:
+        raise ValueError(f"max_batch is at least 1; found {max_batch}")
+    if not max_wait >= 0.0:
+        raise ValueError(f"max_wait is a number of seconds, 0 or more; found {max_wait}")
+    spec = Spec(name, request, reply, slots, mutates_request, max_batch, max_wait)
+
+    def note(handler: C) -> C:
+        setattr(handler, NOTE, spec)
+        return handler
+
+    return note
+
+
+def spec_of(handler: object) -> Spec:
+    """The spec of a class that `service` decorated."""
+    spec = getattr(handler, NOTE, None)
+    if not isinstance(spec, Spec):
+        raise TypeError(f"{handler!r} is no service: decorate it with @tb.service(name, Request, Reply)")
+    return spec

@@ -1,0 +1,195 @@
+"""Answering calls: the loop of a worker process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+from . import _core
+from ._endpoint import SECONDS, Endpoint, Wait
+from ._record import Record
+from ._service import Spec
+
+Req = TypeVar("Req", bound=Record)
+Rep = TypeVar("Rep", bound=Record)
+
+CHECK = "TENSORBRIDGE_CHECK_REQUESTS"
+"""Set to 1, a handler that writes into its request fails."""
+
+GRACE = 1.0
+"""Seconds that a call may still take after its host has died."""
+
+MEETING = 10.0
+"""Seconds that a worker waits for the host that started it."""
+
+
+class Server(Endpoint[_core.Server], Generic[Req, Rep]):
+    """Answers calls of a service that another process hosts. The arguments are those of `Client`.
+
+    `serve` is what most programs want: it makes one of these in each worker process.
+
+    ::
+
+        with tb.Server("double", Number, Number) as server:
+            server.serve(lambda number, answer: answer.value.__setitem__(..., number.value.numpy() * 2))
+    """
+
+    _kind = _core.Server
+
+    @overload
+    def __init__(
+        self: Server[Any, Any],
+        name: str,
+        request: None = None,
+        reply: None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        request: type[Req],
+        reply: type[Rep],
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        request: type[Req] | None = None,
+        reply: type[Rep] | None = None,
+        *,
+        timeout: float | None = SECONDS,
+        wait: Wait = "adaptive",
+    ) -> None:
+        super().__init__(name, request, reply, timeout=timeout, wait=wait, strict=False)
+
+    def stop(self) -> None:
+        """Lets `serve` finish the call it is in and return. May be called from another thread or a signal handler."""
+        self._connect().stop()
+
+    def serve(self, handler: Callable[[Req, Rep], object], *, mutates_request: bool = False) -> None:
+        """Answers calls until `stop`, or until the host is gone.
+
+        The handler is called with a run of requests and a run of replies to fill, under ``torch.inference_mode()`` when torch
+        has been imported. Its exception reaches the caller as `Remote`.
+        """
+        port = self._connect()
+        check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
+        with _InferenceMode() as inference:
+            try:
+                while (exchange := port.receive(None)) is not None:
+                    inference.follow_imports()
+                    self._answer(port, handler, check, *exchange)
+                    del exchange
+            except _core.HostDied:
+                return
+
+    def _answer(
+        self,
+        port: _core.Server,
+        handler: Callable[[Req, Rep], object],
+        check: bool,
+        asked: _core.Handle,
+        answer: _core.Handle,
+    ) -> None:
+        request: Any = self._request._wrap(asked)  # type: ignore[union-attr]
+        reply: Any = self._reply._wrap(answer)  # type: ignore[union-attr]
+        before = asked.digests() if check else None
+        try:
+            handler(request, reply)
+            if before is not None:
+                _check_untouched(request, before)
+        except BaseException as error:
+            kind, text = type(error).__name__, str(error)
+            # The frames of this package are no news to whoever wrote the handler.
+            trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+            told = "".join(traceback.format_exception(error.with_traceback(trace)))
+            _forget(error)
+            port.fail(asked, answer, kind, text, told)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            port.answer(asked, answer)
+
+
+def _check_untouched(request: Record, before: list[int]) -> None:
+    written = [
+        name for name, old, new in zip(request, before, request._handle.digests(), strict=True) if old != new
+    ]
+    if written:
+        raise RuntimeError(
+            f"the handler wrote into its request ({', '.join(written)}): another worker may have to answer it again, "
+            "so work on a copy, or say mutates_request=True in @tb.service"
+        )
+
+
+def _forget(error: BaseException | None) -> None:
+    """Clears the local variables of an exception's frames: a tensor among them would pin its slot."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        error = pending.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        pending += [error.__cause__, error.__context__]
+        if isinstance(error, BaseExceptionGroup):
+            pending += error.exceptions
+
+
+class _InferenceMode:
+    """Torch's inference mode for as long as a worker serves, from when torch is imported."""
+
+    def __init__(self) -> None:
+        self._mode: Any = None
+
+    def follow_imports(self) -> None:
+        if self._mode is None and "torch" in sys.modules:
+            self._mode = sys.modules["torch"].inference_mode()
+            self._mode.__enter__()
+
+    def __enter__(self) -> _InferenceMode:
+        self.follow_imports()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._mode is not None:
+            self._mode.__exit__(None, None, None)
+
+
+def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: str) -> None:
+    """The life of a worker process: makes the handler, attaches to the host `name`, answers until it is told to stop.
+
+    SIGTERM and Ctrl-C let it finish the call it is in; a second one interrupts the call. It ends when the host does, even in
+    the middle of a call.
+    """
+    server: Server[Any, Any] | None = None
+    asked = False
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        nonlocal asked
+        if server is None:
+            sys.exit(128 + number)
+        server.stop()
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked = True
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+    answer = handler()
+    with Server(name, spec.request, spec.reply, timeout=MEETING) as server:
+        server._connect().follow_host(GRACE)
+        server.serve(answer, mutates_request=spec.mutates_request)

@@ -1,0 +1,194 @@
+//! Assigning a value to a field: one counted copy, no alias left behind, and no silent conversion between dtypes.
+//!
+//! Arrays and tensors must have the field's dtype and shape; one element fills the whole field. Python's own numbers and
+//! lists of them have no dtype and are converted, where that loses nothing but precision.
+
+use pyo3::prelude::*;
+use tensor_core::Error;
+use tensor_core::dynamic::MAX_VIEW_RANK;
+
+use crate::copied::{Reason, count};
+use crate::dtype::ml_dtypes_name;
+use crate::errors::raise;
+use crate::field::Field;
+use crate::record::Handle;
+use crate::source::{Source, Value};
+use crate::{strided, torch};
+
+/// From this many bytes on, the copy lets other Python threads run.
+const LARGE: usize = 1 << 18;
+
+/// Copies `value` into field `index` and marks it as present.
+///
+/// # Errors
+/// [`Error::Released`], [`Error::ReadOnly`], [`Error::DimUnset`], [`Error::WrongDType`], [`Error::WrongShape`].
+pub(crate) fn assign(
+    py: Python<'_>,
+    handle: &Handle,
+    index: usize,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let (dtype, shape) = handle.with(py, |record| {
+        writable(handle, index)?;
+        let view = record.field(index)?;
+        Ok((view.dtype(), view.shape().to_vec()))
+    })?;
+    let name = handle.schema().fields()[index].name();
+    let value = Value::of(value, name, dtype, &shape)?;
+    if let Value::Elsewhere(tensor) = &value {
+        // Torch alone can read it; it writes through an alias that is gone when this returns.
+        let alias = torch::torch(py)?.alias(py, handle.export(py, index)?)?;
+        check_shape(name, &shape, &tensor.getattr("shape")?.extract::<Vec<i64>>()?).map_err(raise)?;
+        alias.call_method1("copy_", (tensor,))?;
+        return handle.with(py, |record| {
+            let view = record.field(index)?;
+            count(Reason::Assigned, view.len() * dtype.size());
+            Ok(())
+        });
+    }
+    let source = value.source();
+    handle.with(py, |record| {
+        let view = record.field(index)?;
+        let bytes = view.len() * dtype.size();
+        let write = || {
+            let (ptr, size) = (view.ptr().as_ptr(), dtype.size());
+            let target = Target { ptr, size, shape: view.shape(), strides: view.strides() };
+            // SAFETY: the field is writable, checked above, and its elements are valid while `view` lives. The record is
+            // locked, so no other thread can send it or assign to it.
+            unsafe { write(&target, name, &source) }
+        };
+        match bytes < LARGE {
+            true => write()?,
+            // Other Python threads may run meanwhile.
+            false => py.detach(write)?,
+        }
+        record.mark_present(index);
+        count(Reason::Assigned, bytes);
+        Ok(())
+    })
+}
+
+fn writable(handle: &Handle, index: usize) -> Result<(), Error> {
+    match handle.is_writable() {
+        true => Ok(()),
+        false => Err(Error::ReadOnly { field: handle.schema().fields()[index].name().to_owned() }),
+    }
+}
+
+/// A shape in an error's words.
+fn text(shape: &[i64]) -> String {
+    format!("{shape:?}")
+}
+
+fn check_shape(field: &str, expected: &[i64], found: &[i64]) -> Result<(), Error> {
+    if found.is_empty() || found == expected {
+        return Ok(());
+    }
+    Err(Error::WrongShape { field: field.to_owned(), expected: text(expected), found: text(found) })
+}
+
+/// Elements to be written.
+struct Target<'a> {
+    ptr: *mut u8,
+    size: usize,
+    shape: &'a [i64],
+    /// In elements.
+    strides: &'a [i64],
+}
+
+/// Writes the source into the target; one element fills it.
+///
+/// # Safety
+/// The target's elements must be valid to be written, and nobody may touch them meanwhile.
+unsafe fn write(target: &Target<'_>, name: &str, source: &Source<'_>) -> Result<(), Error> {
+    let Target { ptr, size, shape, strides } = *target;
+    check_shape(name, shape, source.shape)?;
+    // A source of one element is every element, 0 bytes apart.
+    let filling = [0; MAX_VIEW_RANK];
+    let from = match source.shape.is_empty() {
+        true => (source.ptr, &filling[..shape.len()]),
+        false => (source.ptr, source.strides),
+    };
+    let range = |at: *const u8, strides: &[i64]| {
+        strided::reach(shape, strides, size)
+            .map(|(low, high)| at.wrapping_offset(low) as usize..at.wrapping_offset(high) as usize)
+    };
+    let (Some(reads), Some(writes)) = (range(from.0, from.1), range(ptr, strides)) else { return Ok(()) };
+    if reads.start >= writes.end || writes.start >= reads.end {
+        // SAFETY: the source vouches for its elements, the caller for the target's, and the two do not overlap.
+        unsafe { strided::copy(shape, size, from, (ptr, strides)) };
+        return Ok(());
+    }
+    // The source is an alias of this very field, shifted perhaps: by way of a copy.
+    let compact = strided::compact(shape);
+    let mut between = vec![0u8; shape.iter().product::<i64>() as usize * size];
+    // SAFETY: as above; the copy in between is new, holds all elements and overlaps neither.
+    unsafe {
+        strided::copy(shape, size, from, (between.as_mut_ptr(), &compact));
+        strided::copy(shape, size, (between.as_ptr(), &compact), (ptr, strides));
+    }
+    Ok(())
+}
+
+/// Copies `value` into the part of a field that a subscript names, as NumPy reads it.
+///
+/// # Errors
+/// As [`assign`], and NumPy's for the subscript.
+pub(crate) fn assign_part(
+    field: &Bound<'_, Field>,
+    handle: &Handle,
+    index: usize,
+    key: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = field.py();
+    let name = handle.schema().fields()[index].name();
+    let view = handle.with(py, |record| {
+        writable(handle, index)?;
+        record.field(index)
+    })?;
+    let (dtype, size) = (view.dtype(), view.dtype().size());
+    // Torch for the dtypes that NumPy lacks.
+    let raw = ml_dtypes_name(dtype).is_some();
+    let array = field.call_method0(if raw { "torch" } else { "numpy" })?;
+    let part = array.get_item(key)?;
+    let shape: Vec<i64> = part.getattr("shape").and_then(|shape| shape.extract())?;
+    let value = Value::of(value, name, dtype, &shape)?;
+    let bytes = shape.iter().product::<i64>() as usize * size;
+    if let Value::Elsewhere(tensor) = &value {
+        check_shape(name, &shape, &tensor.getattr("shape")?.extract::<Vec<i64>>()?).map_err(raise)?;
+        let here = tensor.call_method0("cpu")?;
+        return assign_part(field, handle, index, key, &here);
+    }
+    let place = Value::of(&part, name, dtype, &shape);
+    let within = strided::reach(view.shape(), view.strides(), size).map_or(0, |(_, high)| high as usize);
+    let field_bytes = view.ptr().as_ptr() as usize..view.ptr().as_ptr() as usize + within;
+    if let Ok(place) = &place
+        && !matches!(place, Value::Element(_))
+        && field_bytes.contains(&(place.source().ptr as usize))
+    {
+        let at = place.source();
+        let target = Target { ptr: at.ptr.cast_mut(), size, shape: at.shape, strides: at.strides };
+        // SAFETY: the part is an array on the field's memory, which `view` keeps; the field is writable. That no other thread
+        // writes there meanwhile is up to the program, as with any array.
+        unsafe { write(&target, name, &value.source()) }.map_err(raise)?;
+    } else {
+        // Elements picked one by one: the array puts them where they belong.
+        check_shape(name, &shape, value.source().shape).map_err(raise)?;
+        let picked = private(&part, raw)?;
+        let place = Value::of(&picked, name, dtype, &shape)?;
+        let at = place.source();
+        let target = Target { ptr: at.ptr.cast_mut(), size, shape: at.shape, strides: at.strides };
+        // SAFETY: `picked` is an array that nobody else has yet.
+        unsafe { write(&target, name, &value.source()) }.map_err(raise)?;
+        array.set_item(key, picked)?;
+    }
+    count(Reason::Assigned, bytes);
+    Ok(())
+}
+
+/// A new array of the shape and dtype of `part`.
+fn private<'py>(part: &Bound<'py, PyAny>, raw: bool) -> PyResult<Bound<'py, PyAny>> {
+    let framework = part.py().import(if raw { "torch" } else { "numpy" })?;
+    framework.call_method1("empty_like", (part,))
+}

@@ -1,0 +1,225 @@
+//! Senders, receivers, clients and servers.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tensor_core::dynamic::{DynClient, DynExchange, DynReceiver, DynSender, DynServer, EndpointOptions};
+use tensor_core::{Error, RemoteError};
+
+use crate::errors::raise;
+use crate::pins;
+use crate::port::Port;
+use crate::record::{Handle, Origin};
+use crate::schema::Schema;
+use crate::wait::{detached, strategy, timeout as seconds};
+
+fn options(
+    name: &str,
+    timeout: Option<Duration>,
+    wait: &str,
+    request: Option<&Schema>,
+    reply: Option<&Schema>,
+) -> PyResult<EndpointOptions> {
+    let schema = |schema: Option<&Schema>| schema.map(|schema| (*schema.inner).clone());
+    Ok(EndpointOptions {
+        name: name.to_owned(),
+        timeout,
+        strategy: strategy(wait)?,
+        request: schema(request),
+        reply: schema(reply),
+    })
+}
+
+/// What all four kinds of endpoint offer.
+macro_rules! endpoint {
+    ($class:ident, $endpoint:ty, $doc:literal, { $($methods:tt)* }) => {
+        #[doc = $doc]
+        #[pyclass(frozen, module = "tensorbridge._core")]
+        pub(crate) struct $class {
+            port: Arc<Port<$endpoint>>,
+        }
+
+        #[pymethods]
+        impl $class {
+            #[new]
+            #[pyo3(signature = (name, *, timeout, wait, strict, request = None, reply = None))]
+            fn new(
+                py: Python<'_>,
+                name: String,
+                timeout: Option<f64>,
+                wait: &str,
+                strict: bool,
+                request: Option<&Schema>,
+                reply: Option<&Schema>,
+            ) -> PyResult<$class> {
+                let timeout = seconds(timeout)?;
+                let options = options(&name, timeout, wait, request, reply)?;
+                let endpoint = detached(py, || Ok(()), |look| <$endpoint>::connect(options, look))?;
+                let what = const { lower(stringify!($class)) };
+                Ok($class { port: Port::new(endpoint, what, name, timeout, strict) })
+            }
+
+            /// The schema of the record or request.
+            #[getter]
+            fn request_schema(&self) -> PyResult<Schema> {
+                Ok(Schema { inner: Arc::clone(self.port.get()?.request_schema()) })
+            }
+
+            /// The schema of the reply; None for a one-way channel.
+            #[getter]
+            fn reply_schema(&self) -> PyResult<Option<Schema>> {
+                Ok(self.port.get()?.reply_schema().map(|inner| Schema { inner: Arc::clone(inner) }))
+            }
+
+            /// The number of slots.
+            #[getter]
+            fn slots(&self) -> PyResult<usize> {
+                Ok(self.port.get()?.slots())
+            }
+
+            /// Who holds slots at this moment, most first.
+            fn pins<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+                pins::to_python(py, &self.port.name, self.port.get()?.pins())
+            }
+
+            #[getter]
+            fn closed(&self) -> bool {
+                self.port.is_closed()
+            }
+
+            fn close(&self) {
+                self.port.close();
+            }
+
+            $($methods)*
+        }
+    };
+}
+
+/// The name that an error uses for a class.
+const fn lower(class: &str) -> &'static str {
+    match class.as_bytes()[0] {
+        b'C' => "client",
+        b'R' => "receiver",
+        _ if class.as_bytes()[3] == b'd' => "sender",
+        _ => "server",
+    }
+}
+
+endpoint!(Sender, DynSender, "Sends records.", {
+    fn loan(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+        let (sender, timeout) = (self.port.get()?, seconds(timeout)?);
+        let record = detached(py, || self.port.glance(), |look| sender.loan(timeout, look))?;
+        Ok(Handle::new(record, Origin::Sender(Arc::clone(&self.port))))
+    }
+
+    fn try_loan(&self) -> PyResult<Option<Handle>> {
+        let record = self.port.get()?.try_loan().map_err(raise)?;
+        Ok(record.map(|record| Handle::new(record, Origin::Sender(Arc::clone(&self.port)))))
+    }
+});
+
+endpoint!(Client, DynClient, "Calls a service.", {
+    fn loan(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+        let (client, timeout) = (self.port.get()?, seconds(timeout)?);
+        let record = detached(py, || self.port.glance(), |look| client.loan(timeout, look))?;
+        Ok(Handle::new(record, Origin::Client(Arc::clone(&self.port))))
+    }
+
+    fn try_loan(&self) -> PyResult<Option<Handle>> {
+        let record = self.port.get()?.try_loan().map_err(raise)?;
+        Ok(record.map(|record| Handle::new(record, Origin::Client(Arc::clone(&self.port)))))
+    }
+});
+
+endpoint!(Receiver, DynReceiver, "Receives records.", {
+    fn receive(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+        let (receiver, timeout) = (self.port.get()?, seconds(timeout)?);
+        let record = detached(py, || self.port.glance(), |look| receiver.receive(timeout, look))?;
+        Ok(Handle::new(record, Origin::Nobody))
+    }
+
+    fn try_receive(&self) -> PyResult<Option<Handle>> {
+        let record = self.port.get()?.try_receive().map_err(raise)?;
+        Ok(record.map(|record| Handle::new(record, Origin::Nobody)))
+    }
+});
+
+endpoint!(Server, DynServer, "Answers calls.", {
+    /// The next request and the reply to fill, both runs; None once `stop` was called.
+    fn receive(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<(Handle, Handle)>> {
+        let (server, timeout) = (self.port.get()?, seconds(timeout)?);
+        if self.port.is_stopping() {
+            return Ok(None);
+        }
+        match detached(py, || self.port.glance(), |look| server.receive(timeout, look)) {
+            Ok(DynExchange { request, reply }) => {
+                let handle = |record| Handle::new(record, Origin::Nobody);
+                Ok(Some((handle(request), handle(reply))))
+            }
+            Err(_) if self.port.is_stopping() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the answer. Both records are released.
+    fn answer(&self, py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<()> {
+        exchange(py, request, reply)?.answer().map_err(raise)
+    }
+
+    /// Tells the caller that the request failed. Both records are released.
+    fn fail(
+        &self,
+        py: Python<'_>,
+        request: &Handle,
+        reply: &Handle,
+        type_name: String,
+        message: String,
+        traceback: String,
+    ) -> PyResult<()> {
+        let failure = RemoteError { type_name, message, traceback };
+        exchange(py, request, reply)?.fail(&failure).map_err(raise)
+    }
+
+    /// Makes `receive` give None, now or when it is called next. May be called in a signal handler.
+    fn stop(&self) {
+        self.port.stop();
+    }
+
+    /// Ends this process `grace` seconds after the host's, even when it does not come back from what it is doing.
+    fn follow_host(&self, grace: f64) -> PyResult<()> {
+        let grace = seconds(Some(grace))?.unwrap_or(Duration::ZERO);
+        let server = self.port.get()?;
+        let Some(host) = server.host_pidfd() else { return Ok(()) };
+        let io = |source| raise(Error::Io { what: "watching the host", source });
+        let host = host.try_clone_to_owned().map_err(io)?;
+        let port = Arc::downgrade(&self.port);
+        let watch = move || watch(&host, &port, grace);
+        std::thread::Builder::new().name("tensorbridge-host-watch".to_owned()).spawn(watch).map_err(io)?;
+        Ok(())
+    }
+});
+
+/// The two halves of an exchange, back together.
+fn exchange(py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<DynExchange> {
+    Ok(DynExchange { request: request.take(py, "answered")?, reply: reply.take(py, "answered")? })
+}
+
+/// Waits for the end of the host, or of the endpoint. Never touches Python: its thread may hold the GIL for good.
+fn watch(host: &OwnedFd, port: &Weak<Port<DynServer>>, grace: Duration) {
+    let slice = Timespec { tv_sec: 1, tv_nsec: 0 };
+    while port.upgrade().is_some_and(|port| !port.is_closed()) {
+        let mut fds = [PollFd::new(host, PollFlags::IN)];
+        if poll(&mut fds, Some(&slice)).is_ok_and(|ready| ready > 0) {
+            std::thread::sleep(grace);
+            if port.upgrade().is_some_and(|port| !port.is_closed()) {
+                eprintln!("tensorbridge: the host is gone; this worker ends without finishing its call");
+                // SAFETY: ends the process at once; nothing of it has to be run any more, and nobody waits for its answer.
+                unsafe { libc::_exit(1) };
+            }
+        }
+    }
+}

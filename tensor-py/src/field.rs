@@ -1,0 +1,341 @@
+//! A field as Python holds it: a name for a place in a record. It keeps the record, but no alias; each export is one.
+
+use std::ffi::c_int;
+
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{IntoPyDict, PyDict, PySlice, PyTuple};
+use pyo3::{ffi, intern};
+use tensor_core::Error;
+use tensor_core::dynamic::FieldView;
+use tensor_core::schema::DType;
+
+use crate::dlpack::abi::{CPU, DLPackVersion};
+use crate::dlpack::export::{Owner, capsule};
+use crate::errors::raise;
+use crate::record::Handle;
+use crate::{assign, buffer, dtype, element, torch};
+
+/// A field of a record, or of a run of records, which has one more dimension in front.
+///
+/// It is no alias itself: `.torch()`, `.numpy()`, `memoryview()` and DLPack make aliases of the record's memory, and the
+/// record's slot is used again only after the last of them, in any process, is gone. Assigning copies.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Field {
+    record: Py<Handle>,
+    index: usize,
+}
+
+impl Field {
+    pub(crate) fn new(record: Py<Handle>, index: usize) -> Field {
+        Field { record, index }
+    }
+
+    fn declared(&self) -> &tensor_core::schema::Field {
+        &self.record.get().schema().fields()[self.index]
+    }
+
+    /// A view to look at, not to hand out.
+    pub(crate) fn view(&self, py: Python<'_>) -> PyResult<FieldView> {
+        self.record.get().with(py, |record| record.field(self.index))
+    }
+
+    fn export(&self, py: Python<'_>) -> PyResult<FieldView> {
+        self.record.get().export(py, self.index)
+    }
+
+    fn needs_copy(&self, reason: String) -> PyErr {
+        raise(Error::NeedsCopy { field: self.declared().name().to_owned(), reason })
+    }
+
+    /// An alias as a NumPy array of a type that package `ml_dtypes` has.
+    fn ml_dtypes<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let field = slf.get();
+        let Ok(ml_dtypes) = py.import("ml_dtypes") else {
+            let dtype = field.declared().dtype();
+            return Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch(), or install ml_dtypes")));
+        };
+        let shape = field.shape(py)?;
+        let keywords = PyDict::new(py);
+        keywords.set_item("dtype", ml_dtypes.getattr(name)?)?;
+        keywords.set_item("buffer", slf)?;
+        let array = py.import("numpy")?.getattr("ndarray")?.call((shape,), Some(&keywords))?;
+        if !field.record.get().is_writable() {
+            array.call_method("setflags", (), Some(&[("write", false)].into_py_dict(py)?))?;
+        }
+        Ok(array)
+    }
+
+    /// Whether a subscript means all of the field.
+    fn is_everything(key: &Bound<'_, PyAny>) -> bool {
+        let py = key.py();
+        if let Ok(slice) = key.cast::<PySlice>() {
+            let unset = |name| slice.getattr(name).is_ok_and(|bound| bound.is_none());
+            return unset(intern!(py, "start")) && unset(intern!(py, "stop")) && unset(intern!(py, "step"));
+        }
+        key.is(py.Ellipsis()) || key.cast::<PyTuple>().is_ok_and(|key| key.is_empty())
+    }
+
+    /// The one element of a field that has one.
+    fn scalar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut bytes: element::Bytes = [0; 16];
+        let (dtype, elements) = self.record.get().with(py, |record| {
+            let view = record.field(self.index)?;
+            if view.len() == 1 {
+                // SAFETY: the view is valid for its one element, which is at most 16 bytes.
+                unsafe {
+                    let from = view.ptr().as_ptr();
+                    std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), view.dtype().size());
+                }
+            }
+            Ok((view.dtype(), view.len()))
+        })?;
+        if elements != 1 {
+            let name = self.declared().name();
+            return Err(PyValueError::new_err(format!(
+                "`{name}` has {elements} elements: only a field with one can become a number"
+            )));
+        }
+        element::decode(py, dtype, &bytes)
+    }
+}
+
+static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+#[pymethods]
+impl Field {
+    /// An alias as a torch tensor; torch is imported when it was not yet.
+    fn torch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let torch = torch::torch(py)?;
+        torch.alias(py, self.export(py)?)
+    }
+
+    /// An alias as a NumPy array; read-only when the record was received.
+    fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if let Some(name) = dtype::ml_dtypes_name(slf.get().declared().dtype()) {
+            return Field::ml_dtypes(slf, name);
+        }
+        let asarray = ASARRAY
+            .get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("asarray")?.unbind()))?;
+        asarray.bind(py).call1((slf,))
+    }
+
+    #[pyo3(signature = (dtype = None, copy = None))]
+    fn __array__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = Field::numpy(slf)?;
+        match (dtype, copy) {
+            (None, None | Some(false)) => Ok(array),
+            _ => {
+                let keywords = PyDict::new(slf.py());
+                keywords.set_item("dtype", dtype)?;
+                keywords.set_item("copy", copy)?;
+                slf.py().import("numpy")?.getattr("array")?.call((array,), Some(&keywords))
+            }
+        }
+    }
+
+    #[pyo3(signature = (*, stream = None, max_version = None, dl_device = None, copy = None))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Option<&Bound<'py, PyAny>>,
+        max_version: Option<(u32, u32)>,
+        dl_device: Option<(i32, i32)>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some((device, number)) = dl_device.filter(|device| device.0 != CPU) {
+            let reason =
+                format!("the consumer wants it on DLPack device ({device}, {number}), it is on the CPU");
+            return Err(self.needs_copy(reason));
+        }
+        if let Some(stream) = stream
+            && !stream.extract::<i64>().is_ok_and(|number| number == -1)
+        {
+            return Err(self.needs_copy("the consumer names a stream, and the CPU has none".to_owned()));
+        }
+        let owner = match copy {
+            Some(true) => Owner::copy_of(&self.view(py)?),
+            _ => Owner::Alias(self.export(py)?),
+        };
+        capsule(py, owner, max_version.map(|(major, minor)| DLPackVersion { major, minor }))
+    }
+
+    fn __dlpack_device__(&self) -> (i32, i32) {
+        (CPU, 0)
+    }
+
+    /// # Safety
+    /// Called by the interpreter, with a buffer to fill.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, buffer: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let view = slf.get().view(slf.py())?;
+        let name = slf.get().declared().name().to_owned();
+        // SAFETY: the interpreter's own buffer; `__releasebuffer__` releases it.
+        unsafe { buffer::fill(slf.clone().into_any(), &name, view, buffer, flags) }?;
+        if slf.get().record.get().is_writable() {
+            // The buffer is out, so somebody may write.
+            drop(slf.get().export(slf.py()));
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// Called by the interpreter, with a buffer that was filled here.
+    unsafe fn __releasebuffer__(&self, buffer: *mut ffi::Py_buffer) {
+        // SAFETY: the interpreter releases what `__getbuffer__` filled, once.
+        unsafe { buffer::release(buffer) };
+    }
+
+    /// The number of elements along each dimension.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.view(py)?.shape())
+    }
+
+    /// The distance from one element to the next along each dimension, in elements.
+    #[getter]
+    fn strides<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.view(py)?.strides())
+    }
+
+    /// The number of dimensions.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.declared().shape().rank() + usize::from(self.record.get().run().is_some())
+    }
+
+    /// The number of elements.
+    #[getter]
+    fn size(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.view(py)?.len())
+    }
+
+    /// The number of bytes of the elements.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> PyResult<usize> {
+        let view = self.view(py)?;
+        Ok(view.len() * view.dtype().size())
+    }
+
+    /// The name of the dtype: `f32`.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.declared().dtype().name()
+    }
+
+    /// The field's name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.declared().name()
+    }
+
+    /// The address of the first element in this process.
+    #[getter]
+    fn data_ptr(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.view(py)?.ptr().as_ptr() as usize)
+    }
+
+    /// Whether it was written.
+    #[getter]
+    fn present(&self, py: Python<'_>) -> PyResult<bool> {
+        self.record.get().with(py, |record| Ok(record.is_present(self.index)))
+    }
+
+    /// Whether it may be written.
+    #[getter]
+    fn writable(&self) -> bool {
+        self.record.get().is_writable()
+    }
+
+    /// The one element as a Python number.
+    fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.scalar(py)
+    }
+
+    /// The elements as nested lists of Python numbers.
+    fn tolist<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let field = slf.get();
+        if field.ndim() == 0 {
+            return field.scalar(slf.py());
+        }
+        let array = match dtype::ml_dtypes_name(field.declared().dtype()) {
+            Some(_) => Field::torch(field, slf.py())?,
+            None => Field::numpy(slf)?,
+        };
+        array.call_method0(intern!(slf.py(), "tolist"))
+    }
+
+    fn __int__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.get_type::<pyo3::types::PyInt>().call1((self.scalar(py)?,))
+    }
+
+    fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
+        self.scalar(py)?.extract()
+    }
+
+    fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.get_type::<pyo3::types::PyComplex>().call1((self.scalar(py)?,))
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        self.scalar(py)?.is_truthy()
+    }
+
+    fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.declared().dtype() {
+            dtype if dtype.is_float() || dtype == DType::Bool => {
+                Err(PyTypeError::new_err(format!("a field of {dtype} is no index")))
+            }
+            _ => self.scalar(py),
+        }
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        match self.view(py)?.shape().first() {
+            Some(length) => Ok(*length as usize),
+            None => Err(PyTypeError::new_err("a field without dimensions has no length")),
+        }
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Field::numpy(slf)?.get_item(key)
+    }
+
+    fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let field = slf.get();
+        if Field::is_everything(key) {
+            return assign::assign(slf.py(), field.record.get(), field.index, value);
+        }
+        if field.ndim() == 0 {
+            return Err(PyIndexError::new_err(
+                "a field without dimensions has one element: field[...] = value",
+            ));
+        }
+        assign::assign_part(slf, field.record.get(), field.index, key, value)
+    }
+
+    fn __richcmp__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        op: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Field::numpy(slf)?.rich_compare(other, op)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let handle = self.record.get();
+        let (name, dtype) = (self.declared().name(), self.dtype());
+        let record = handle.schema().name();
+        match self.view(py) {
+            Ok(view) => format!("<Field {name}: {dtype}{:?} of {record}>", view.shape()),
+            Err(error) => format!("<Field {name}: {dtype} of {record}, {}>", error.value(py)),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Hosting an arena.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use tensor_core::Error;
+use tensor_core::dynamic::{DynHost, HostSettings};
+
+use crate::errors::raise;
+use crate::pins;
+use crate::schema::Schema;
+
+/// Hosts an arena until it is closed.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Host {
+    host: Mutex<Option<DynHost>>,
+    name: String,
+}
+
+impl Host {
+    fn with<T>(&self, work: impl FnOnce(&DynHost) -> T) -> PyResult<T> {
+        match &*self.host.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(host) => Ok(work(host)),
+            None => Err(raise(Error::Closed { what: "host" })),
+        }
+    }
+}
+
+#[pymethods]
+impl Host {
+    /// Takes the name. With a reply it is a service, else a one-way channel.
+    #[new]
+    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of a Python function")]
+    fn new(
+        py: Python<'_>,
+        name: String,
+        request: &Schema,
+        reply: Option<&Schema>,
+        slots: usize,
+        sparse: bool,
+        mutates_request: bool,
+        ring_order: bool,
+    ) -> PyResult<Host> {
+        let settings = HostSettings { name: name.clone(), slots, sparse, mutates_request, ring_order };
+        let schema = |schema: &Schema| (*schema.inner).clone();
+        let (request, reply) = (schema(request), reply.map(schema));
+        // Making the memory takes a while when there is much of it.
+        let host = py.detach(|| DynHost::create(&settings, request, reply)).map_err(raise)?;
+        Ok(Host { host: Mutex::new(Some(host)), name })
+    }
+
+    /// How many slots nobody holds at this moment.
+    #[getter]
+    fn free_slots(&self) -> PyResult<usize> {
+        self.with(DynHost::free_slots)
+    }
+
+    /// Who holds slots at this moment, most first.
+    fn pins<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        pins::to_python(py, &self.name, self.with(DynHost::pins)?)
+    }
+
+    /// Whether process `pid` is ready to receive.
+    fn is_attached(&self, pid: u32) -> PyResult<bool> {
+        self.with(|host| host.is_attached(pid))
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Gives the name back. Records that somebody holds stay valid.
+    fn close(&self, py: Python<'_>) {
+        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(host));
+    }
+}

@@ -1,0 +1,267 @@
+//! A record as Python holds it: until it is sent, called or let go of.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use tensor_core::Error;
+use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
+use tensor_core::schema::Presence;
+
+use crate::errors::raise;
+use crate::field::Field;
+use crate::port::Port;
+use crate::schema::Schema;
+use crate::wait::{Ended, detached_with, timeout as seconds};
+
+/// A record, or a run of records, and what may be done with it.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Handle {
+    state: Mutex<State>,
+    schema: Arc<tensor_core::schema::Schema>,
+    run: Option<usize>,
+    writable: bool,
+    origin: Origin,
+}
+
+enum State {
+    Live(DynRecord),
+    /// It is no longer this program's, and how that came.
+    Gone(&'static str),
+}
+
+/// Whom a record goes back to.
+pub(crate) enum Origin {
+    /// Nobody: it was received, or is in this process's own memory.
+    Nobody,
+    /// It was loaned, to be sent.
+    Sender(Arc<Port<DynSender>>),
+    /// It was loaned, to be called with.
+    Client(Arc<Port<DynClient>>),
+}
+
+impl Handle {
+    pub(crate) fn new(record: DynRecord, origin: Origin) -> Handle {
+        Handle {
+            schema: Arc::clone(record.schema()),
+            run: record.run(),
+            writable: record.is_writable(),
+            state: Mutex::new(State::Live(record)),
+            origin,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> &tensor_core::schema::Schema {
+        &self.schema
+    }
+
+    pub(crate) fn run(&self) -> Option<usize> {
+        self.run
+    }
+
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the record while no other thread can send or release it.
+    ///
+    /// # Errors
+    /// [`Error::Released`], and those of `work`.
+    pub(crate) fn with<T>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut DynRecord) -> Result<T, Error>,
+    ) -> PyResult<T> {
+        match &mut *self.lock(py) {
+            State::Live(record) => work(record).map_err(raise),
+            State::Gone(how) => Err(raise(Error::Released { how })),
+        }
+    }
+
+    /// Takes the record out, to be given away.
+    ///
+    /// # Errors
+    /// [`Error::Released`].
+    pub(crate) fn take(&self, py: Python<'_>, how: &'static str) -> PyResult<DynRecord> {
+        let mut state = self.lock(py);
+        match std::mem::replace(&mut *state, State::Gone(how)) {
+            State::Live(record) => Ok(record),
+            State::Gone(earlier) => {
+                *state = State::Gone(earlier);
+                Err(raise(Error::Released { how: earlier }))
+            }
+        }
+    }
+
+    /// A view of a field to be handed out. Whoever gets a writable one may write, so the field counts as written.
+    ///
+    /// # Errors
+    /// [`Error::Released`], [`Error::DimUnset`].
+    pub(crate) fn export(&self, py: Python<'_>, index: usize) -> PyResult<FieldView> {
+        self.with(py, |record| {
+            let view = record.field(index)?;
+            if self.writable {
+                record.mark_present(index);
+            }
+            Ok(view)
+        })
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    fn refuse(&self, what: &str) -> PyErr {
+        let reason = format!("only a record that was loaned {what}");
+        raise(Error::Refused { name: self.schema.name().to_owned(), reason })
+    }
+}
+
+#[pymethods]
+impl Handle {
+    /// A run of `records` records in this process's own memory.
+    #[staticmethod]
+    fn empty(schema: &Schema, records: usize) -> PyResult<Handle> {
+        let record = heap_run(Arc::clone(&schema.inner), records).map_err(raise)?;
+        Ok(Handle::new(record, Origin::Nobody))
+    }
+
+    /// Field `index`; None when a received record lacks it.
+    fn field(slf: &Bound<'_, Self>, index: usize) -> PyResult<Option<Field>> {
+        let handle = slf.get();
+        let declared = handle
+            .schema
+            .fields()
+            .get(index)
+            .ok_or_else(|| pyo3::exceptions::PyIndexError::new_err(format!("no field {index}")))?;
+        if !handle.writable && declared.presence() == Presence::Optional {
+            let present = handle.with(slf.py(), |record| Ok(record.is_present(index)))?;
+            if !present {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Field::new(slf.clone().unbind(), index)))
+    }
+
+    /// Copies a value into field `index`.
+    fn assign(slf: &Bound<'_, Self>, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        crate::assign::assign(slf.py(), slf.get(), index, value)
+    }
+
+    /// The length of symbolic dimension `index`; None before it is set.
+    fn dim(&self, py: Python<'_>, index: usize) -> PyResult<Option<u64>> {
+        self.with(py, |record| Ok(record.dim(index)))
+    }
+
+    fn set_dim(&self, py: Python<'_>, index: usize, length: &Bound<'_, PyAny>) -> PyResult<()> {
+        let length: i128 = length.extract()?;
+        self.with(py, |record| match u64::try_from(length) {
+            Ok(length) => record.set_dim(index, length),
+            Err(_) => {
+                let dim = &self.schema.dims()[index];
+                Err(Error::DimOutOfRange {
+                    schema: self.schema.name().to_owned(),
+                    dim: dim.name().to_owned(),
+                    // A length below 0 is as far out as one beyond every capacity.
+                    found: if length < 0 { 0 } else { u64::MAX },
+                    min: dim.min(),
+                    max: dim.max(),
+                })
+            }
+        })
+    }
+
+    /// Whether each field was written.
+    fn present(&self, py: Python<'_>) -> PyResult<Vec<bool>> {
+        self.with(py, |record| Ok((0..self.schema.fields().len()).map(|f| record.is_present(f)).collect()))
+    }
+
+    /// A number for the bytes of each field, to find out which were written.
+    fn digests(&self, py: Python<'_>) -> PyResult<Vec<u128>> {
+        self.with(py, |record| {
+            Ok((0..self.schema.fields().len()).map(|field| record.digest(field)).collect())
+        })
+    }
+
+    /// Gives the record back, if that has not happened. Aliases of its fields stay valid.
+    fn release(&self, py: Python<'_>) {
+        let mut state = self.lock(py);
+        if let State::Live(_) = *state {
+            let record = std::mem::replace(&mut *state, State::Gone("released"));
+            drop(state);
+            drop(record);
+        }
+    }
+
+    /// How the record was given away; None while it was not.
+    #[getter]
+    fn gone(&self, py: Python<'_>) -> Option<&'static str> {
+        match &*self.lock(py) {
+            State::Live(_) => None,
+            State::Gone(how) => Some(how),
+        }
+    }
+
+    /// The number of records of a run; None for a record.
+    #[getter]
+    fn records(&self) -> Option<usize> {
+        self.run
+    }
+
+    #[getter]
+    fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Sends the record. When it lacks something, it stays as it is and can be sent later.
+    fn send(&self, py: Python<'_>) -> PyResult<()> {
+        let Origin::Sender(port) = &self.origin else {
+            return Err(self.refuse("from a Sender can be sent"));
+        };
+        let sender = port.get()?;
+        let record = self.take(py, "sent")?;
+        sender.send(record, port.strict).map_err(|failed| {
+            let (error, record) = *failed;
+            self.put_back(py, record);
+            raise(error)
+        })
+    }
+
+    /// Calls with the record and waits for the reply. When it lacks something, it stays as it is and can be called later.
+    fn call(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+        let Origin::Client(port) = &self.origin else {
+            return Err(self.refuse("from a Client can be called"));
+        };
+        let timeout = seconds(timeout)?;
+        let client = port.get()?;
+        let record = self.take(py, "called")?;
+        let reply = detached_with(py, || Ok(()), |look| client.call(record, port.strict, timeout, look));
+        match reply {
+            Ok(reply) => Ok(Handle::new(reply, Origin::Nobody)),
+            Err(Ended::Raised(error)) => Err(error),
+            Err(Ended::Failed(failed)) => {
+                let (error, record) = *failed;
+                self.put_back(py, record);
+                Err(raise(error))
+            }
+        }
+    }
+
+    /// The timeout that a call of this record has unless it names one.
+    #[getter]
+    fn timeout(&self) -> Option<f64> {
+        match &self.origin {
+            Origin::Nobody => None,
+            Origin::Sender(port) => port.timeout.map(|timeout| timeout.as_secs_f64()),
+            Origin::Client(port) => port.timeout.map(|timeout| timeout.as_secs_f64()),
+        }
+    }
+}
+
+impl Handle {
+    fn put_back(&self, py: Python<'_>, record: Option<DynRecord>) {
+        if let Some(record) = record {
+            *self.lock(py) = State::Live(record);
+        }
+    }
+}

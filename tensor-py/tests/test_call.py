@@ -1,0 +1,162 @@
+"""Calls between endpoints of this process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorbridge as tb
+import torch
+from conftest import Hosts, answering
+from records import Image, Number, Scores
+
+
+def rank(image: Image, scores: Scores) -> None:
+    pixels = image.pixels.torch()
+    scores.logits[:] = pixels.sum((1, 2, 3))[:, None] + torch.arange(10)
+    scores.best = 9
+
+
+def test_a_call_is_answered(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Image, Scores)
+    with answering(name, rank), tb.Client(name, Image, Scores) as client:
+        with client.loan() as image:
+            image.pixels[:] = np.ones((3, 4, 5), np.float32)
+            image.id = 3
+            scores = image.call()
+        assert isinstance(scores, Scores)
+        assert scores.logits.torch().tolist() == [60.0 + i for i in range(10)]
+        assert client.call(pixels=2.0, id=1).logits.numpy()[0] == 120.0
+
+
+def test_the_handler_sees_runs(hosts: Hosts, name: str) -> None:
+    seen: list[Any] = []
+
+    def handler(image: Image, scores: Scores) -> None:
+        seen.append((image.pixels.shape, image.id.shape, scores.best.shape, torch.is_inference_mode_enabled()))
+        scores.logits, scores.best = 0.0, [1]
+
+    hosts.service(name, Image, Scores)
+    with answering(name, handler), tb.Client(name, Image, Scores) as client:
+        client.call(pixels=0.0, id=1)
+    assert seen == [((1, 3, 4, 5), (1,), (1,), True)]
+
+
+def test_a_class_is_testable_without_a_service() -> None:
+    image, scores = Image.empty(4), Scores.empty(4)
+    image.pixels = 1.0
+    rank(image, scores)
+    assert scores.logits.shape == (4, 10) and scores.logits.numpy()[:, 0].tolist() == [60.0] * 4
+    assert scores.present == {"logits": True, "best": True}
+
+
+def test_an_exception_reaches_the_caller_and_the_worker_lives_on(hosts: Hosts, name: str) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        alias = number.value.torch()
+        if int(number.value) < 0:
+            raise ValueError(f"{alias.item()} is below 0")
+        answer.value = int(number.value) * 2
+
+    service = hosts.service(name, Number, Number, slots=2)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        for _ in range(5):
+            with pytest.raises(tb.RemoteError, match="the worker raised ValueError: -1 is below 0") as caught:
+                client.call(value=-1)
+            error = caught.value
+            assert (error.code, error.type_name, error.message) == ("TB504", "ValueError", "-1 is below 0")
+            assert "in handler" in error.traceback and "_worker.py" not in error.traceback
+            assert "The worker's traceback" in error.__notes__[0]
+        assert client.call(value=4).value.item() == 8
+        assert service.free_slots == 2
+
+
+def test_a_reply_that_lacks_a_field_is_the_workers_mistake(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Number, Number)
+    with answering(name, lambda number, answer: None), tb.Client(name, Number, Number) as client:
+        with pytest.raises(tb.Remote, match="required field `value` of `test.number` was never written"):
+            client.call(value=1)
+
+
+def test_records_are_released_after_the_handler(hosts: Hosts, name: str) -> None:
+    kept: list[Number] = []
+
+    def handler(number: Number, answer: Number) -> None:
+        kept.extend((number, answer))
+        answer.value = 1
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        client.call(value=1)
+        for record in kept:
+            with pytest.raises(tb.Released, match="answered"):
+                record.value.item()
+
+
+def test_a_handler_that_writes_into_its_request_fails(hosts: Hosts, name: str) -> None:
+    def handler(image: Image, scores: Scores) -> None:
+        image.pixels.torch()[0, 0, 0, 0] = 1.0
+        scores.logits, scores.best = 0.0, 0
+
+    hosts.service(name, Image, Scores)
+    with answering(name, handler), tb.Client(name, Image, Scores) as client:
+        with pytest.raises(tb.Remote, match=r"wrote into its request \(pixels\)"):
+            client.call(pixels=0.0, id=1)
+
+
+def test_a_service_may_say_that_it_writes_into_requests(hosts: Hosts, name: str) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        number.value[:] = 5
+        answer.value[:] = number.value
+
+    hosts.service(name, Number, Number, mutates_request=True)
+    with answering(name, handler, mutates_request=True), tb.Client(name, Number, Number) as client:
+        assert client.call(value=1).value.item() == 5
+
+
+def test_many_threads_call_at_once(hosts: Hosts, name: str) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        answer.value[:] = number.value.numpy() + 1
+
+    hosts.service(name, Number, Number, slots=3)
+    wrong: list[tuple[int, int]] = []
+    with answering(name, handler), answering(name, handler), tb.Client(name, Number, Number) as client:
+
+        def call(first: int) -> None:
+            for value in range(first, first + 100):
+                found = client.call(value=value).value.item()
+                if found != value + 1:
+                    wrong.append((value, found))
+
+        threads = [threading.Thread(target=call, args=(1000 * number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+def test_a_call_that_nobody_answers_times_out(hosts: Hosts, name: str) -> None:
+    service = hosts.service(name, Number, Number)
+    with tb.Client(name, Number, Number, timeout=0.05) as client:
+        with pytest.raises(tb.Timeout, match="the reply"):
+            client.call(value=1)
+        assert service.free_slots == 4
+        with pytest.raises(tb.Timeout, match="the reply"), client.loan() as number:
+            number.set(value=1).call(timeout=0.01)
+
+
+def test_unknown_names_are_named(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Number, Number)
+    with tb.Client(name, Number, Number) as client, client.loan() as number:
+        with pytest.raises(tb.UnknownField, match="no field `volume`; it has: value") as caught:
+            client.call(volume=1)
+        assert caught.value.code == "TB406"
+        with pytest.raises(AttributeError):
+            number.volume = 1  # type: ignore[attr-defined]
+        with pytest.raises(AttributeError):
+            _ = number.volume  # type: ignore[attr-defined]
+        with pytest.raises(KeyError):
+            _ = number["volume"]
+        assert "volume" not in number and number.get("volume") is None
