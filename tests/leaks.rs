@@ -30,10 +30,10 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[derive(Tensor)]
-#[tensor(name = "leaks.image", dims(rows = 1..=224))]
+#[tensor(name = "leaks.image", dims(rows = 1..=16))]
 struct Image {
-    #[tensor(shape = [rows, 672])]
-    pixels: [[f32; 672]; 224],
+    #[tensor(shape = [rows, 16])]
+    pixels: [[f32; 16]; 16],
     id: u64,
 }
 
@@ -56,7 +56,7 @@ fn a_million_rounds_leave_no_slot_no_file_no_byte() {
         let receiver = Receiver::<Image>::builder(&name).connect().unwrap();
         let round = |id: u64| {
             let mut image = sender.loan().unwrap();
-            image.set_rows(1 + id as usize % 224).unwrap();
+            image.set_rows(1 + id as usize % 16).unwrap();
             image.pixels_mut()[0] = 1.0;
             image.set_id(id);
             image.send().unwrap();
@@ -64,10 +64,8 @@ fn a_million_rounds_leave_no_slot_no_file_no_byte() {
         };
         (0..1000).for_each(round);
         let before = ALLOCATIONS.with(Cell::get);
-        // In a debug build a fresh loan is overwritten, which makes a million of them take minutes.
-        let rounds = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
-        (0..rounds).for_each(round);
-        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "allocations in {rounds} rounds");
+        (0..1_000_000).for_each(round);
+        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "allocations");
         assert_eq!(channel.free_slots(), 8);
         assert!(mappings_of_arenas() > 0);
     }

@@ -236,8 +236,8 @@ pub enum Error {
         /// The timeout.
         after: Duration,
     },
-    /// The process that hosts the arena is gone.
-    #[error("the host of `{name}` (process {pid}) died: reconnect once a new one runs")]
+    /// The process that hosts the arena is gone, or hosts it no more.
+    #[error("the host of `{name}` (process {pid}) died or closed it: reconnect once a new one runs")]
     HostDied {
         /// The name.
         name: String,

@@ -17,8 +17,8 @@ struct Live {
     next_ticket: Padded<AtomicU64>,
     ready_bell: Padded<Bell>,
     free_bell: Padded<Bell>,
-    /// 1 once the host has written everything; stored last.
-    ready: Padded<AtomicU32>,
+    /// 1 once the host has written everything, which it stores last; 2 once it hosts no more.
+    state: Padded<AtomicU32>,
 }
 
 /// Alone on a pair of cache lines.
@@ -109,7 +109,7 @@ impl Control {
         segment.len() >= HEADER_SIZE && {
             // SAFETY: inside the header page, which is mapped, and aligned: LIVE is a multiple of 128.
             let live = unsafe { &*segment.base().as_ptr().add(LIVE).cast::<Live>() };
-            live.ready.0.load(Ordering::Acquire) == 1
+            live.state.0.load(Ordering::Acquire) != 0
         }
     }
 
@@ -142,7 +142,19 @@ impl Control {
         for slot in 0..self.layout.slots {
             self.free_hints().set(slot);
         }
-        self.live().ready.0.store(1, Ordering::Release);
+        self.live().state.0.store(1, Ordering::Release);
+    }
+
+    /// The host's last word: from here on nobody new attaches, and nobody waits.
+    pub(crate) fn close(&self) {
+        self.live().state.0.store(2, Ordering::Release);
+        self.ready_bell().ring_all();
+        self.free_bell().ring_all();
+    }
+
+    /// Whether the host has closed the arena.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.live().state.0.load(Ordering::Acquire) == 2
     }
 
     #[inline]

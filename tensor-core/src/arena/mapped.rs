@@ -201,13 +201,18 @@ impl Arena {
         if self.fork.in_child() { Err(Error::Forked) } else { Ok(()) }
     }
 
-    /// Whether the host still lives.
+    /// Says to everybody attached that this process hosts the arena no more.
+    pub(crate) fn close(&self) {
+        self.control.close();
+    }
+
+    /// Whether the host still lives and hosts the arena.
     ///
     /// # Errors
     /// [`Error::HostDied`].
     pub(crate) fn check_host(&self) -> Result<(), Error> {
         let Some(host) = &self.host else { return Ok(()) };
-        if host.has_ended() {
+        if self.control.is_closed() || host.has_ended() {
             return Err(Error::HostDied { name: self.name.clone(), pid: self.header.host_pid });
         }
         Ok(())

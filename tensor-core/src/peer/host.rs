@@ -64,6 +64,7 @@ impl Drop for Host {
         if self.arena.check_process().is_err() {
             return;
         }
+        self.arena.close();
         let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
