@@ -2,7 +2,7 @@
 
 use crate::command::{self, heading};
 use crate::failure::Failure;
-use crate::tidy;
+use crate::{tidy, variant};
 
 pub(crate) fn run() -> Result<(), Failure> {
     let mut failed = Vec::new();
@@ -20,6 +20,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     let mut clippy = command::cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     step("clippy", command::check(&mut clippy));
+    heading("cargo clippy under loom");
+    let mut clippy =
+        variant::LOOM.command("clippy", &["--package", "tensor-core", "--lib", "--profile", "test"]);
+    step("clippy under loom", command::check(clippy.args(["--", "--deny", "warnings"])));
     heading("cargo doc");
     let mut doc = command::cargo();
     doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");

@@ -16,6 +16,7 @@ mod requirements;
 mod setup;
 mod test;
 mod tidy;
+mod variant;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Options),
     /// Formatting, clippy, documentation and the rules of `tidy`
     Lint,
+    /// Check the lock-free steps in every order that the memory model allows (a part of `test`)
+    Loom,
     /// Run the benchmarks, Rust and Python
     Bench(bench::Options),
     /// Build the Python wheel and source archive into dist/
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Lint => lint::run(),
+        Task::Loom => variant::LOOM.test(),
         Task::Bench(options) => bench::run(&options),
         Task::Dist => dist::run(),
         Task::Setup => setup::run(),

@@ -3,7 +3,7 @@
 use crate::command::{self, heading};
 use crate::failure::Failure;
 use crate::python::{self, Python};
-use crate::{repository, setup};
+use crate::{repository, setup, variant};
 
 /// A Python test that takes longer than this, in seconds, hangs.
 const PYTHON_TEST_TIMEOUT: u32 = 300;
@@ -28,13 +28,38 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let both = options.rust == options.python;
     let python = setup::prepare("test")?;
-    // One runner's failure does not hide the other's.
-    let rust = if both || options.rust { rust_tests(&python, &options.arguments) } else { Ok(()) };
-    if let (Err(failure), true) = (&rust, both) {
-        eprintln!("{failure}");
+    let mut failures = Failures::default();
+    if both || options.rust {
+        failures.note(rust_tests(&python, &options.arguments));
+        // Arguments choose among the tests of the usual build.
+        if options.arguments.is_empty() {
+            failures.note(variant::LOOM.test());
+            failures.note(variant::UNSUPPORTED.test());
+        }
     }
-    let pytest = if both || options.python { python_tests(&python, &options.arguments) } else { Ok(()) };
-    rust.and(pytest)
+    if both || options.python {
+        failures.note(python_tests(&python, &options.arguments));
+    }
+    failures.end()
+}
+
+/// One runner's failure does not hide another's.
+#[derive(Default)]
+struct Failures {
+    last: Option<Failure>,
+}
+
+impl Failures {
+    fn note(&mut self, outcome: Result<(), Failure>) {
+        let Err(failure) = outcome else { return };
+        if let Some(earlier) = self.last.replace(failure) {
+            eprintln!("{earlier}");
+        }
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        self.last.map_or(Ok(()), Err)
+    }
 }
 
 fn rust_tests(python: &Python, arguments: &[String]) -> Result<(), Failure> {
