@@ -93,3 +93,103 @@ fn compare(arena: &str, what: &'static str, ours: Option<&Schema>, theirs: &Sche
         difference,
     })))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use proptest::prelude::*;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+    use super::*;
+    use crate::arena::layout::HEADER_SIZE;
+    use crate::schema::{DType, Dim, Extent, Field, Shape};
+
+    fn schema(name: &'static str) -> Schema {
+        let ids = Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)]));
+        Schema::new(name, 0, "", vec![Dim::new("seq", 1, 8)], vec![ids]).unwrap()
+    }
+
+    fn host() -> Arena {
+        let plan = Plan { slots: 20, request: schema("attach.request"), reply: Some(schema("attach.reply")) };
+        Arena::create("attach", plan, 0).unwrap()
+    }
+
+    /// The bytes of a host's CONTROL.
+    fn control_bytes(host: &Arena) -> Vec<u8> {
+        let segment = host.control.segment();
+        Control::read_bytes(segment, 0, segment.len() as u64).unwrap()
+    }
+
+    fn sealed(bytes: &[u8]) -> OwnedFd {
+        let fd = memfd_create("attach", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&fd, bytes.len() as u64).unwrap();
+        rustix::io::pwrite(&fd, bytes, 0).unwrap();
+        fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL).unwrap();
+        fd
+    }
+
+    fn attach(control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {
+        let host = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
+        Arena::attach(control, data, host, 2, &Expected::default())
+    }
+
+    fn data_of(host: &Arena) -> OwnedFd {
+        host.fds()[1].try_clone_to_owned().unwrap()
+    }
+
+    #[test]
+    fn what_a_host_made_can_be_attached() {
+        let host = host();
+        let control = host.fds()[0].try_clone_to_owned().unwrap();
+        let arena = attach(control, data_of(&host)).unwrap();
+        assert_eq!((arena.name(), arena.slots(), arena.free_slots()), ("attach", 20, 20));
+        assert_eq!(*arena.request().schema, schema("attach.request"));
+        assert_eq!(*arena.reply().unwrap().schema, schema("attach.reply"));
+    }
+
+    #[test]
+    fn another_abi_another_size_and_no_arena_are_told_apart() {
+        let host = host();
+        let bytes = control_bytes(&host);
+        let with = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = bytes.clone();
+            change(&mut bytes);
+            attach(sealed(&bytes), data_of(&host)).map(drop).unwrap_err()
+        };
+        let abi = with(&|bytes| bytes[8] = 200);
+        assert!(matches!(abi, Error::AbiMismatch { theirs: 200, .. }), "{abi}");
+        for (error, part) in [
+            (with(&|bytes| bytes.truncate(100)), "smaller than a header"),
+            (with(&|bytes| bytes[0] = b'X'), "does not begin with an arena's header"),
+            (with(&|bytes| bytes.truncate(HEADER_SIZE)), "schema lies outside"),
+            (with(&|bytes| bytes.extend([0; 4096])), "bytes instead of"),
+            (with(&|bytes| bytes[1024 + 4 * 128] = 0), "has not finished"),
+            (with(&|bytes| bytes[24] = 19), "does not describe its contents"),
+        ] {
+            assert!(matches!(error, Error::BadSegment { .. }) && error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn data_of_another_size_is_refused() {
+        let host = host();
+        let error = attach(sealed(&control_bytes(&host)), sealed(&[0; 4096])).map(drop).unwrap_err();
+        assert!(matches!(&error, Error::BadSegment { reason } if reason.contains("4096 bytes")), "{error}");
+    }
+
+    proptest! {
+        /// Whatever a hostile host writes into one byte of header and schemas: refused, or the same arena.
+        #[test]
+        fn a_hostile_byte_is_refused_or_harmless(at in 0usize..2048, value: u8) {
+            let host = host();
+            let mut bytes = control_bytes(&host);
+            let schemas = host.control.layout().request_schema;
+            let at = if at < 1024 { at } else { (schemas + at - 1024) % bytes.len() };
+            bytes[at] = value;
+            if let Ok(arena) = attach(sealed(&bytes), data_of(&host)) {
+                prop_assert_eq!(arena.control.layout(), host.control.layout());
+            }
+        }
+    }
+}
