@@ -1,0 +1,161 @@
+//! The README's examples are the programs in `examples/readme/`, word for word, and they run.
+//!
+//! Running them takes a Python that has tensorbridge and torch. `TENSORBRIDGE_PYTHON` names it; `cargo xtask test` does
+//! that. Without it the Rust example is still compiled, by cargo.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The README's own name for its examples: `<!-- example: main.rs -->` stands above the block that is `main.rs`.
+const MARK: &str = "<!-- example: ";
+
+/// Longer than importing torch takes on a busy machine. What takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/readme")
+}
+
+/// The marked blocks of the README: name and text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let parts = include_str!("../README.md").split(MARK).skip(1);
+    let block = |part: &'static str| {
+        let (name, rest) = part.split_once(" -->\n```").expect("a block follows the mark");
+        let (_language, rest) = rest.split_once('\n').expect("a block has lines");
+        let (text, _) = rest.split_once("```\n").expect("a block ends");
+        (name, text)
+    };
+    parts.map(block).collect()
+}
+
+#[test]
+fn the_readme_shows_the_examples_word_for_word() {
+    let blocks = blocks();
+    let mut shown: Vec<&str> = blocks.iter().map(|(name, _)| *name).collect();
+    shown.sort_unstable();
+    let mut files: Vec<String> = fs::read_dir(directory())
+        .expect("the examples are there")
+        .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains('.'))
+        .collect();
+    files.sort_unstable();
+    assert_eq!(shown, files, "what the README shows, and what is in examples/readme");
+    for (name, text) in blocks {
+        let file = fs::read_to_string(directory().join(name)).expect("it is there");
+        assert!(file == text, "examples/readme/{name} is not what README.md shows: make them the same");
+    }
+}
+
+/// The interpreter, if it has what the examples need; else says what is skipped.
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("TENSORBRIDGE_PYTHON").map(PathBuf::from).filter(|python| {
+        let imports = Command::new(python).args(["-c", "import tensorbridge, torch"]).status();
+        imports.is_ok_and(|status| status.success())
+    });
+    if python.is_none() {
+        eprintln!(
+            "skipped: TENSORBRIDGE_PYTHON names no Python with tensorbridge and torch (see `cargo xtask test`)"
+        );
+    }
+    python
+}
+
+/// A process that is asked to stop when the test is done with it.
+struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts it among the examples; it meets others in `meeting`.
+    fn start(command: &mut Command, meeting: &Path) -> Process {
+        command.current_dir(directory()).env("TENSORBRIDGE_DIR", meeting).env("PYTHONDONTWRITEBYTECODE", "1");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+        Process { child }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait().expect("it is our child") {
+                Some(status) => return status,
+                None if start.elapsed() > PATIENCE => panic!("it still runs after {PATIENCE:?}"),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Waits for its end and returns what it printed.
+    fn output(mut self) -> String {
+        let status = self.wait();
+        let mut text = String::new();
+        self.child.stdout.take().expect("it is piped").read_to_string(&mut text).expect("it is text");
+        assert!(status.success(), "{status}; it printed: {text}");
+        text
+    }
+
+    /// Asks it to stop.
+    fn stop(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it is our child");
+        self.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The Rust example, as cargo builds it.
+fn rust_example() -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
+    let target = profile.parent().expect("it lies in target/<profile>/deps");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--example", "readme", "--target-dir"]).arg(target);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    // `cargo test --test readme` does not build examples; after a plain `cargo test` this does nothing.
+    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+    assert!(status.success(), "the README's Rust example does not compile");
+    profile.join("examples/readme")
+}
+
+/// The numbers that a list of numbers shows.
+fn numbers(text: &str) -> Vec<f32> {
+    let list = text.trim().trim_start_matches('[').trim_end_matches(']');
+    let words = list.split([',', ' ', '\n']).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().unwrap_or_else(|_| panic!("{word:?} is no number in {text}"))).collect()
+}
+
+#[test]
+fn a_rust_program_calls_a_python_worker() {
+    let program = rust_example();
+    let Some(python) = python() else { return };
+    let meeting = tempfile::tempdir().expect("there is room");
+    let mut command = Command::new(program);
+    let printed = Process::start(command.env("TENSORBRIDGE_PYTHON", python), meeting.path()).output();
+    let logits = numbers(&printed);
+    assert!(logits.len() == 10 && logits.iter().all(|logit| logit.is_finite()), "{printed}");
+    assert_eq!(fs::read_dir(meeting.path()).expect("it is there").count(), 0, "a socket is left behind");
+}
+
+#[test]
+fn a_python_program_calls_a_python_worker() {
+    let Some(python) = python() else { return };
+    let meeting = tempfile::tempdir().expect("there is room");
+    let worker = Process::start(Command::new(&python).arg("worker.py"), meeting.path());
+    let printed = Process::start(Command::new(&python).arg("client.py"), meeting.path()).output();
+    let logits = numbers(&printed);
+    assert!(logits.len() == 10 && logits.iter().all(|logit| logit.is_finite()), "{printed}");
+    let status = worker.stop();
+    assert!(status.success(), "the worker ended with {status}");
+    assert_eq!(fs::read_dir(meeting.path()).expect("it is there").count(), 0, "a socket is left behind");
+}
