@@ -282,13 +282,19 @@ fn python(report: &mut Report, scale: usize) {
         println!("calls answered by Python: skipped, TENSORBRIDGE_PYTHON is not set");
         return;
     }
-    for (open, strategy) in
-        [("nothing", "spin"), ("numpy", "spin"), ("torch", "spin"), ("torch", "adaptive"), ("torch", "block")]
-    {
+    let cases = [
+        ("nothing", "spin"),
+        ("numpy", "spin"),
+        ("torch, unread", "spin"),
+        ("torch", "spin"),
+        ("torch", "adaptive"),
+        ("torch", "block"),
+    ];
+    for (open, strategy) in cases {
         report.measure(
             &format!("call answered by Python, {strategy}, opens {open}, payload untouched"),
             || {
-                let name = unique(open);
+                let name = unique(strategy);
                 let service =
                     Service::<Image, Number>::builder(&name).slots(8).create().expect("a fresh name");
                 let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/worker.py");

@@ -1,5 +1,6 @@
-"""Answers the benchmark's calls: opens the pixels in one framework, anew for each call, and replies with their first number."""
+"""Answers the benchmark's calls: opens the pixels anew for each call and replies with their first number."""
 
+import os
 import sys
 
 import tensorbridge as tb
@@ -13,20 +14,33 @@ class Number(tb.Record, name="bench.number"):
     value = tb.f32()
 
 
+def with_torch(image: Image, number: Number) -> None:
+    number.value[:] = image.pixels.torch()[0, 0, 0, 0]
+
+
+def with_numpy(image: Image, number: Number) -> None:
+    number.value[:] = image.pixels.numpy()[0, 0, 0, 0]
+
+
+def only_open(image: Image, number: Number) -> None:
+    image.pixels.torch()
+    number.value[:] = 2.0
+
+
+def with_nothing(image: Image, number: Number) -> None:
+    number.value[:] = 2.0
+
+
+HANDLERS = {"torch": with_torch, "numpy": with_numpy, "torch, unread": only_open, "nothing": with_nothing}
+
+
 def main() -> None:
     opened, wait = sys.argv[1:]
+    if "torch" in opened:
+        import torch  # noqa: F401
 
-    @tb.service("bench", Image, Number, wait=wait)
-    class First:
-        def __call__(self, image: Image, number: Number) -> None:
-            if opened == "torch":
-                number.value[:] = image.pixels.torch()[0, 0, 0, 0]
-            elif opened == "numpy":
-                number.value[:] = image.pixels.numpy()[0, 0, 0, 0]
-            else:
-                number.value[:] = 2.0
-
-    tb.serve(First)
+    with tb.Server(os.environ["TENSORBRIDGE_SERVICE"], Image, Number, wait=wait) as server:
+        server.serve(HANDLERS[opened])
 
 
 if __name__ == "__main__":
