@@ -7,14 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) enum Reason {
     /// A value was assigned to a field: the one copy that brings foreign data into a record.
     Assigned,
-    /// The consumer asked for a copy: `__dlpack__(copy=True)`, `np.array(field, copy=True)`.
+    /// The consumer asked for a copy: `torch.from_dlpack(field, copy=True)`.
     Requested,
-    /// The consumer cannot use the dtype as it is.
-    DType,
 }
 
-const REASONS: [(Reason, &str); 3] =
-    [(Reason::Assigned, "assigned"), (Reason::Requested, "requested"), (Reason::DType, "dtype")];
+const REASONS: [(Reason, &str); 2] = [(Reason::Assigned, "assigned"), (Reason::Requested, "requested")];
 
 static BYTES: [AtomicU64; REASONS.len()] = [const { AtomicU64::new(0) }; REASONS.len()];
 

@@ -58,6 +58,7 @@ macro_rules! endpoint {
                 let timeout = seconds(timeout)?;
                 let options = options(&name, timeout, wait, request, reply)?;
                 let endpoint = detached(py, || Ok(()), |look| <$endpoint>::connect(options, look))?;
+                pins::remember(endpoint.watch());
                 let what = const { lower(stringify!($class)) };
                 Ok($class { port: Port::new(endpoint, what, name, timeout, strict) })
             }

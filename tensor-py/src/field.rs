@@ -119,6 +119,8 @@ impl Field {
         if let Some(name) = dtype::ml_dtypes_name(slf.get().declared().dtype()) {
             return Field::ml_dtypes(slf, name);
         }
+        // NumPy swallows the error of a refused buffer, so whatever is wrong has to be found before.
+        slf.get().view(py)?;
         let asarray = ASARRAY
             .get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("asarray")?.unbind()))?;
         asarray.bind(py).call1((slf,))
@@ -130,16 +132,22 @@ impl Field {
         dtype: Option<&Bound<'py, PyAny>>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let array = Field::numpy(slf)?;
-        match (dtype, copy) {
-            (None, None | Some(false)) => Ok(array),
-            _ => {
-                let keywords = PyDict::new(slf.py());
-                keywords.set_item("dtype", dtype)?;
-                keywords.set_item("copy", copy)?;
-                slf.py().import("numpy")?.getattr("array")?.call((array,), Some(&keywords))
+        let py = slf.py();
+        let array = match dtype::ml_dtypes_name(slf.get().declared().dtype()) {
+            Some(name) => Field::ml_dtypes(slf, name)?,
+            // By way of a memoryview: NumPy comes here when it could not have the buffer, so it must not ask for it again.
+            None => {
+                let view = pyo3::types::PyMemoryView::from(slf.as_any())?;
+                py.import("numpy")?.call_method1("asarray", (view,))?
             }
+        };
+        if dtype.is_none() && copy != Some(true) {
+            return Ok(array);
         }
+        let keywords = PyDict::new(py);
+        keywords.set_item("dtype", dtype)?;
+        keywords.set_item("copy", copy)?;
+        py.import("numpy")?.getattr("array")?.call((array,), Some(&keywords))
     }
 
     #[pyo3(signature = (*, stream = None, max_version = None, dl_device = None, copy = None))]

@@ -83,6 +83,12 @@ mod _core {
         raise(Error::WorkerExited { command, reason }).into_value(py)
     }
 
+    /// What this process holds of every arena it is connected to, or was: `Pin` objects.
+    #[pyfunction]
+    fn pins(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+        crate::pins::held_here(py)
+    }
+
     /// The bytes that this process has copied so far, by reason. Aliases copy nothing.
     #[pyfunction]
     fn copied(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {

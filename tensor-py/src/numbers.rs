@@ -77,7 +77,6 @@ pub(crate) fn convert<'py>(
         _ => return Err(wrong(format!("lists of {}", found_dtype.str()?))),
     };
     let allowed = match wanted {
-        DType::Bool => 0,
         DType::C64 | DType::C128 => 3,
         dtype if dtype.is_float() => 2,
         _ => 1,

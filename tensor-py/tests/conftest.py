@@ -17,11 +17,16 @@ from typing import Any
 
 import pytest
 import tensorbridge as tb
+import torch  # noqa: F401
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 
 _numbers = itertools.count()
+
+# What the frameworks made while they were imported is there to stay; without it a collection takes a moment only.
+gc.collect()
+gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,6 +46,17 @@ impl Claim {
         self.generation
     }
 
+    /// Notes whether views of field `field` live, for whoever asks what pins the slot.
+    pub(crate) fn note_alias(&self, field: usize, lives: bool) {
+        let Some(bit) = 1u64.checked_shl(field as u32) else { return };
+        let fields = &self.arena.aliased[self.slot];
+        if lives {
+            fields.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            fields.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
     /// Notes that this hold is no longer this process's, because a transition gave it away.
     #[inline]
     pub(super) fn settle(&self) {

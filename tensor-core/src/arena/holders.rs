@@ -13,16 +13,31 @@ use crate::sync::Ordering;
 impl Arena {
     /// Everybody who holds slots, most slots first. A picture of a moment: holds change while it is taken.
     pub(crate) fn holders(&self) -> Vec<Holder> {
+        self.holders_among(|_| true)
+    }
+
+    /// What this participant holds.
+    pub(crate) fn held_here(&self) -> Vec<Holder> {
+        self.holders_among(|id| id == self.me)
+    }
+
+    fn holders_among(&self, wanted: impl Fn(ParticipantId) -> bool) -> Vec<Holder> {
         let now = monotonic_ns();
         let mut holders: Vec<Holder> = Vec::new();
         for slot in 0..self.control().slots() {
             let word = Word(self.control().word(slot).load(Ordering::Acquire));
             let block = self.control().block(slot);
             let age = Duration::from_nanos(now.saturating_sub(block.since.load(Ordering::Relaxed)));
-            let sender_fields = self.field_names(block.sender_fields.load(Ordering::Relaxed));
-            let receiver_fields = self.field_names(block.receiver_fields.load(Ordering::Relaxed));
-            let mut note = |id: ParticipantId, how: &'static str, fields: Vec<String>| {
-                let pid = self.pid_of(id);
+            let sender_fields = block.sender_fields.load(Ordering::Relaxed);
+            let receiver_fields = block.receiver_fields.load(Ordering::Relaxed);
+            let mut note = |id: ParticipantId, how: &'static str, fields: u64| {
+                if !wanted(id) {
+                    return;
+                }
+                // Of others it is known what they said when they sent or answered.
+                let here = id == self.me;
+                let fields = if here { self.aliased[slot].load(Ordering::Relaxed) } else { fields };
+                let (pid, fields) = (self.pid_of(id), self.field_names(fields));
                 match holders.iter_mut().find(|holder| holder.pid == pid && holder.how == how) {
                     Some(holder) => {
                         holder.slots += 1;
@@ -33,9 +48,14 @@ impl Arena {
                 }
             };
             match word.phase() {
-                Some(Phase::Loaned) => note(word.sender(), "loaned", Vec::new()),
+                Some(Phase::Loaned) => note(word.sender(), "loaned", 0),
                 Some(Phase::Ready) => note(word.sender(), "waiting to be received", sender_fields),
-                Some(Phase::Taken) => note(word.receiver(), "received", Vec::new()),
+                Some(Phase::Taken) => {
+                    note(word.receiver(), "received", 0);
+                    if word.sender() != 0 && sender_fields != 0 {
+                        note(word.sender(), "an alias of a sent record", sender_fields);
+                    }
+                }
                 Some(Phase::Done) => {
                     if word.sender() != 0 {
                         note(word.sender(), "a reply or an alias of a sent record", sender_fields);

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use super::claim::{Claim, Side};
 use super::control::Control;
@@ -78,6 +78,8 @@ pub(crate) struct Arena {
     /// What this participant has claimed: 1 for each slot it holds, on whichever side its role is. No word in shared memory
     /// can make it believe that it holds a slot twice.
     pub(super) claimed: Box<[AtomicU8]>,
+    /// For each slot, a bit for each field that a view handed out to another language leads to; for people who ask.
+    pub(super) aliased: Box<[AtomicU64]>,
     pub(super) fork: ForkFlag,
     /// The host; `None` in the host itself.
     pub(super) host: Option<Process>,
@@ -127,6 +129,7 @@ impl Arena {
             header,
             me,
             claimed: (0..slots).map(|_| AtomicU8::new(0)).collect(),
+            aliased: (0..slots).map(|_| AtomicU64::new(0)).collect(),
             fork: ForkFlag::new()?,
             host,
             warm: AtomicU32::new(0),

@@ -1,10 +1,10 @@
 //! Endpoints and hosts without a Rust type for their records.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{DynRecord, Lease};
-use crate::arena::{Claim, Expected, Half, MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::arena::{Arena, Claim, Expected, Half, MUTATES_REQUEST, RING_ORDER, SPARSE};
 use crate::channel::{Endpoint, HostOptions, Hosted, Options};
 use crate::error::{Error, Holder, RemoteError};
 use crate::peer::Role;
@@ -98,6 +98,26 @@ impl DynHost {
     }
 }
 
+/// Leads to an arena for as long as this process uses it, without being a use of its own.
+#[derive(Clone)]
+pub struct Watch {
+    arena: Weak<Arena>,
+}
+
+impl Watch {
+    /// The arena's name and what this process holds of it, most first; `None` once it is unmapped.
+    #[must_use]
+    pub fn held(&self) -> Option<(String, Vec<Holder>)> {
+        self.arena.upgrade().map(|arena| (arena.name().to_owned(), arena.held_here()))
+    }
+
+    /// Whether this process still has the arena mapped.
+    #[must_use]
+    pub fn lives(&self) -> bool {
+        self.arena.strong_count() > 0
+    }
+}
+
 macro_rules! describe {
     ($($endpoint:ty),*) => {$(
         impl $endpoint {
@@ -123,6 +143,12 @@ macro_rules! describe {
             #[must_use]
             pub fn pins(&self) -> Vec<Holder> {
                 self.endpoint.arena().holders()
+            }
+
+            /// What to ask later about what this process still holds, also after the endpoint is gone.
+            #[must_use]
+            pub fn watch(&self) -> Watch {
+                Watch { arena: Arc::downgrade(self.endpoint.arena()) }
             }
 
             /// How long a wait lasts that names no timeout of its own.

@@ -81,10 +81,13 @@ impl Lease {
     }
 
     pub(super) fn count_alias(&self, index: usize, up: bool) {
-        if up {
-            self.aliases[index].fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.aliases[index].fetch_sub(1, Ordering::Relaxed);
+        let count = &self.aliases[index];
+        let before =
+            if up { count.fetch_add(1, Ordering::Relaxed) } else { count.fetch_sub(1, Ordering::Relaxed) };
+        if before == u32::from(!up)
+            && let Memory::Slot(claim) = &self.memory
+        {
+            claim.note_alias(index, up);
         }
     }
 

@@ -11,7 +11,7 @@ mod record;
 
 pub use endpoint::{
     DynClient, DynExchange, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
-    LookAround, NotSent,
+    LookAround, NotSent, Watch,
 };
 pub use field::{FieldView, MAX_VIEW_RANK};
 pub use lease::Lease;

@@ -74,6 +74,7 @@ from ._core import (
     WrongUser,
     __version__,
     copied,
+    pins,
 )
 from ._dtype import (
     Column,
@@ -179,6 +180,7 @@ __all__ = [
     "i16",
     "i32",
     "i64",
+    "pins",
     "serve",
     "service",
     "u8",

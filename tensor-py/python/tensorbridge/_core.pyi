@@ -18,7 +18,13 @@ def dtypes() -> list[tuple[str, int]]: ...
 def copied() -> dict[str, int]:
     """The bytes that this process has copied so far, by reason. Aliases copy nothing.
 
-    ``assigned``: values assigned to fields; ``requested``: copies that a consumer asked for; ``dtype``: conversions.
+    ``assigned``: values assigned to fields, or to parts of them; ``requested``: copies that a DLPack consumer asked for.
+    """
+
+def pins() -> list[Pin]:
+    """What this process holds of every arena that it is connected to, or was: loans, received records, and tensors on them.
+
+    A slot that does not come back is somewhere in here, or in another process: ``client.pins()`` names those.
     """
 
 def unknown_field(schema: Schema, field: str) -> UnknownField: ...
