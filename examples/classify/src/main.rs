@@ -33,6 +33,9 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error}");
+            if let Some(tensorbridge::Error::Remote(remote)) = error.downcast_ref() {
+                eprint!("{}", remote.traceback);
+            }
             ExitCode::FAILURE
         }
     }
