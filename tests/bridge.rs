@@ -1,11 +1,14 @@
 //! Records and calls between threads and processes, in Rust.
 
+#[path = "support/players.rs"]
+mod players;
 mod support;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use support::{part, play, unique};
+use players::{Player, part, play};
+use support::unique;
 use tensorbridge::{Channel, Client, Error, Receiver, Sender, Server, Service, Tensor, WaitStrategy};
 
 /// A photo ready for the classifier.
@@ -85,7 +88,7 @@ fn a_photo_crosses_a_process_boundary_and_its_answer_comes_back() {
     assert_eq!(service.free_slots(), 4);
     drop(service);
     // The end of the host ends the servers.
-    peers.into_iter().for_each(support::Player::succeed);
+    peers.into_iter().for_each(Player::succeed);
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn records_of_every_sender_arrive_once_and_in_order() {
         let threads = [scope.spawn(receive), scope.spawn(receive)];
         threads.map(|thread| thread.join().unwrap()).into()
     });
-    senders.into_iter().for_each(support::Player::succeed);
+    senders.into_iter().for_each(Player::succeed);
     for one in &seen {
         for sender in [1, 2] {
             let numbers: Vec<u64> = one.iter().copied().filter(|id| id >> 32 == sender).collect();

@@ -36,7 +36,7 @@ class Scores(tb.Record, name="classify.scores"):
         unit="byte",
         doc="Bytes of the network's result, which assigning it to `logits` stored.",
     )
-    same_answer = tb.bool(
+    same_answer = tb.bool_(
         doc="Whether a private copy of the pixels gives bitwise the same logits."
     )
     inode = tb.u64(doc="Inode of the memory that the worker sees the pixels in.")

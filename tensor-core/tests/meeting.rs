@@ -273,3 +273,16 @@ fn slot_numbers_out_of_range_and_memory_that_is_not_there_are_typed() {
     let error = DynHost::create(&settings(&unique("huge"), 2), huge, None).map(drop).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
 }
+
+#[test]
+fn whoever_cannot_use_the_arena_gives_its_number_back() {
+    let name = unique("numbers");
+    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    // More than there are numbers.
+    for _ in 0..1100 {
+        let expecting = EndpointOptions { request: Some(tokens()), ..options(&name) };
+        let error = DynSender::connect(expecting, &mut nothing).map(drop).unwrap_err();
+        assert!(matches!(error, Error::SchemaMismatch(_)), "{error}");
+    }
+    DynSender::connect(options(&name), &mut nothing).map(drop).unwrap();
+}

@@ -31,4 +31,4 @@ class Scores(tb.Record, name="vision.scores"):
     k = tb.Dim(1, 5)
     logits = tb.f32(1000)
     class_ = tb.i64(k, optional=True)
-    sure = tb.bool(2, k, optional=True, pad=True)
+    sure = tb.bool_(2, k, optional=True, pad=True)

@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<Padded<Bell>>() == LINE_PAIR);
 /// What a participant says of itself; one cache line.
 #[repr(C, align(64))]
 pub(crate) struct Participant {
-    /// 0: nobody; 1: somebody; 2: being cleaned up.
+    /// 0: nobody; 1: let in by the host; 2: attached, and working; 3: being cleaned up.
     pub(crate) state: AtomicU32,
     pub(crate) pid: AtomicU32,
     /// Nanoseconds of the monotonic clock when it attached.

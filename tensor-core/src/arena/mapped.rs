@@ -325,21 +325,29 @@ impl Arena {
         row.state.store(1, Ordering::Release);
     }
 
+    /// Notes that a participant whom the host let in has mapped and checked the arena.
+    pub(crate) fn confirm(&self, id: ParticipantId) {
+        if let Some(row) = self.control.participant(id) {
+            // Refused when the participant has left again already.
+            let _ = row.state.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
     /// Whether process `pid` has attached to receive.
     pub(crate) fn is_attached(&self, pid: u32) -> bool {
         (HOST + 1..=super::word::MAX_PARTICIPANT).filter_map(|id| self.control.participant(id)).any(|row| {
-            row.state.load(Ordering::Acquire) == 1
+            row.state.load(Ordering::Acquire) == 2
                 && row.pid.load(Ordering::Relaxed) == pid
                 && row.role.load(Ordering::Relaxed) == 2
         })
     }
 
-    /// A participant number that nobody has, or `None`.
-    pub(crate) fn vacant(&self) -> Option<ParticipantId> {
+    /// A participant number that nobody has and that may be given out, or `None`.
+    pub(crate) fn vacant(&self, allowed: impl Fn(ParticipantId) -> bool) -> Option<ParticipantId> {
         let vacant = |id: &ParticipantId| {
             self.control.participant(*id).is_some_and(|row| row.state.load(Ordering::Acquire) == 0)
         };
-        (HOST + 1..=super::word::MAX_PARTICIPANT).find(vacant)
+        (HOST + 1..=super::word::MAX_PARTICIPANT).filter(|id| allowed(*id)).find(vacant)
     }
 
     /// Takes a participant off the table.

@@ -12,9 +12,9 @@ impl Arena {
     /// process whose pidfd has fired, and doing it twice changes nothing.
     pub(crate) fn recover(&self, dead: ParticipantId) {
         let Some(row) = self.control().participant(dead) else { return };
-        if row.state.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-            // It had left in good order.
-            return;
+        if row.state.swap(3, Ordering::AcqRel) == 0 {
+            // It had left in good order, and the number is nobody's.
+            return self.retire(dead);
         }
         for slot in 0..self.control().slots() {
             let word = Word(self.control().word(slot).load(Ordering::Acquire));

@@ -71,7 +71,7 @@ impl Claim {
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
     }
 
-    /// TAKEN -> DONE with a reply, or, in a one-way channel, with nothing to say.
+    /// TAKEN -> DONE with a reply.
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
@@ -84,6 +84,13 @@ impl Claim {
     ) -> Result<(), Error> {
         self.write_record(Half::Reply, presence, dims);
         self.finish(Status::Answered, keep_hold, aliased)
+    }
+
+    /// TAKEN -> DONE in a one-way channel, while aliases of the record live on: it was received for good, so that it is not
+    /// handed to another receiver when this process ends. `aliased` are their fields, one bit each.
+    pub(crate) fn received(&self, aliased: u64) {
+        // A refusal means that a peer changed the word; letting go reports it.
+        let _ = self.finish(Status::Answered, true, aliased);
     }
 
     /// TAKEN -> DONE with a failure.

@@ -279,8 +279,7 @@ impl DynReceiver {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<DynRecord, Error> {
-        let claim = self.endpoint.take(timeout, look_around)?;
-        DynRecord::adopted(Arc::new(Lease::slot(claim)), Half::Request, None, false)
+        DynRecord::received(self.endpoint.take(timeout, look_around)?)
     }
 
     /// The record that was sent first, if there is one now.
@@ -288,10 +287,7 @@ impl DynReceiver {
     /// # Errors
     /// As [`Receiver::try_receive`](crate::channel::Receiver::try_receive).
     pub fn try_receive(&self) -> Result<Option<DynRecord>, Error> {
-        let taken = self.endpoint.try_take()?;
-        taken
-            .map(|claim| DynRecord::adopted(Arc::new(Lease::slot(claim)), Half::Request, None, false))
-            .transpose()
+        self.endpoint.try_take()?.map(DynRecord::received).transpose()
     }
 }
 

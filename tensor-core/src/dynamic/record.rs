@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lease::Heap;
 use super::{FieldView, Lease, MAX_VIEW_RANK};
-use crate::arena::Half;
+use crate::arena::{Claim, Half};
 use crate::channel::{adopted_parts, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
@@ -19,6 +19,8 @@ pub struct DynRecord {
     first_alias: usize,
     run: Option<usize>,
     writable: bool,
+    /// Whether it came through a one-way channel.
+    received: bool,
     lease: Arc<Lease>,
 }
 
@@ -44,6 +46,16 @@ impl DynRecord {
         Ok(DynRecord::assemble(lease, half, parts, run, writable))
     }
 
+    /// A record out of a one-way channel.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the sender does not state a complete record.
+    pub(super) fn received(claim: Claim) -> Result<DynRecord, Error> {
+        let mut record = DynRecord::adopted(Arc::new(Lease::slot(claim)), Half::Request, None, false)?;
+        record.received = true;
+        Ok(record)
+    }
+
     fn assemble(
         lease: Arc<Lease>,
         half: Half,
@@ -54,7 +66,7 @@ impl DynRecord {
         let arena = lease.claim().expect("only slots have halves").arena();
         let schema = Arc::clone(&arena.part(half).schema);
         let first_alias = if half == Half::Reply { arena.request().schema.fields().len() } else { 0 };
-        DynRecord { parts, schema, first_alias, run, writable, lease }
+        DynRecord { parts, schema, first_alias, run, writable, received: false, lease }
     }
 
     /// What the record is.
@@ -202,6 +214,18 @@ impl DynRecord {
     }
 }
 
+impl Drop for DynRecord {
+    fn drop(&mut self) {
+        if self.received
+            && Arc::strong_count(&self.lease) > 1
+            && let Some(claim) = self.lease.claim()
+        {
+            // The program is done with the record, and only aliases are left.
+            claim.received(self.lease.aliased());
+        }
+    }
+}
+
 /// A run of `records` records on this process's heap, zeroed, with nothing present: for tests of a handler.
 ///
 /// # Errors
@@ -214,5 +238,13 @@ pub fn heap_run(schema: Arc<Schema>, records: usize) -> Result<DynRecord, Error>
     // SAFETY: the heap holds every column of the schema, zeroed, for `records` records, and lives in the lease that the
     // record keeps; only this record leads to it.
     let parts = unsafe { RawParts::new(base, columns, 0) };
-    Ok(DynRecord { parts, schema, first_alias: 0, run: Some(records), writable: true, lease })
+    Ok(DynRecord {
+        parts,
+        schema,
+        first_alias: 0,
+        run: Some(records),
+        writable: true,
+        received: false,
+        lease,
+    })
 }

@@ -8,7 +8,7 @@ use rustix::net::{SocketFlags, connect};
 
 use super::Role;
 use super::directory::Directory;
-use super::handshake::{Hello, MAX_MESSAGE, Welcome};
+use super::handshake::{ATTACHED, Hello, MAX_MESSAGE, Welcome};
 use super::name::{file_name, remove_if_dead};
 use super::socket::{Message, address, new_socket, peer_of, readable, receive, send};
 use crate::arena::{ABI, Arena, Expected};
@@ -82,7 +82,10 @@ pub(crate) fn attach(
     let participant = welcome.verdict.map_err(|reason| Error::Refused { name: name.to_owned(), reason })?;
     let fds: [OwnedFd; 3] = answer.fds.try_into().map_err(|_| not_ours("it hands over no memory"))?;
     let [control, data, host] = fds;
-    Arena::attach(control, data, host, participant, expected)
+    let arena = Arena::attach(control, data, host, participant, expected)?;
+    // A host that is gone by now is noticed by the first wait.
+    let _ = send(&socket, ATTACHED, &[]);
+    Ok(arena)
 }
 
 fn shake_hands(socket: &OwnedFd, role: Role, not_ours: &impl Fn(&str) -> Error) -> Result<Message, Error> {

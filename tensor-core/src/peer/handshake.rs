@@ -1,16 +1,22 @@
-//! The two messages of a handshake, byte by byte.
+//! The messages of a handshake, byte by byte.
 //!
 //! ```text
 //! hello,   from whoever attaches, with its pidfd:
 //!   "TBHELLO\n", u32 ABI, u32 role
 //! welcome, from the host, with CONTROL, DATA and its pidfd when the verdict is 0:
 //!   "TBWELCM\n", u32 ABI, u32 verdict, u32 participant, u32 length, text
+//! attached, from whoever attaches, once it has mapped and checked the arena; closing the connection instead gives the
+//! participant's number back:
+//!   "TBREADY\n"
 //! ```
 
 use crate::arena::{ABI, ParticipantId};
 
 const HELLO: &[u8; 8] = b"TBHELLO\n";
 const WELCOME: &[u8; 8] = b"TBWELCM\n";
+
+/// The whole of the third message.
+pub(super) const ATTACHED: &[u8; 8] = b"TBREADY\n";
 
 /// The largest message of a handshake in bytes.
 pub(super) const MAX_MESSAGE: usize = 1024;

@@ -11,7 +11,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 
-use super::handshake::{Hello, MAX_MESSAGE, Welcome};
+use super::handshake::{ATTACHED, Hello, MAX_MESSAGE, Welcome};
 use super::name::HostedName;
 use super::socket::{Message, peer_of, receive, send};
 use crate::arena::{ABI, Arena, ParticipantId};
@@ -91,7 +91,10 @@ struct Reception {
     me: Process,
     /// Keeps the descriptor that epoll watches open.
     _stop: OwnedFd,
+    /// Connections that have not said hello yet, and until when they may.
     pending: HashMap<u64, (OwnedFd, Instant)>,
+    /// Connections whose participant was let in and has not said that it is attached.
+    admitted: HashMap<u64, (OwnedFd, ParticipantId)>,
     next_connection: u64,
     participants: HashMap<ParticipantId, OwnedFd>,
 }
@@ -109,6 +112,7 @@ impl Reception {
             me,
             _stop: stop,
             pending: HashMap::new(),
+            admitted: HashMap::new(),
             next_connection: FIRST_CONNECTION,
             participants: HashMap::new(),
         })
@@ -162,6 +166,17 @@ impl Reception {
 
     /// A connection said something, or went away.
     fn hear(&mut self, token: u64) {
+        if let Some((socket, id)) = self.admitted.remove(&token) {
+            match receive(&socket, MAX_MESSAGE) {
+                Ok(Some(message)) if message.bytes == ATTACHED => self.arena.confirm(id),
+                // It could not use the arena; it holds nothing.
+                _ => {
+                    self.participants.remove(&id);
+                    self.arena.retire(id);
+                }
+            }
+            return;
+        }
         let Some((socket, _)) = self.pending.remove(&token) else { return };
         // A probe for a living host connects and says nothing.
         let Ok(Some(message)) = receive(&socket, MAX_MESSAGE) else { return };
@@ -180,6 +195,7 @@ impl Reception {
                 }
                 // Replacing closes the pidfd of whoever had the number before, which also takes it out of epoll.
                 self.participants.insert(id, pidfd);
+                self.admitted.insert(token, (socket, id));
             }
             Err(reason) => {
                 let _ = send(&socket, &Welcome::new(Err(reason)).encode(), &[]);
@@ -198,7 +214,9 @@ impl Reception {
             return Err(format!("user {} may not attach to an arena of user {me}", peer.uid));
         }
         let [pidfd] = <[OwnedFd; 1]>::try_from(message.fds).map_err(|_| "the hello came without a pidfd")?;
-        let id = self.arena.vacant().ok_or("all participant numbers are in use")?;
+        // A number whose last owner may still have something to say on its connection is not given out.
+        let unheard = |id| self.admitted.values().all(|(_, admitted)| *admitted != id);
+        let id = self.arena.vacant(unheard).ok_or("all participant numbers are in use")?;
         self.arena.enter(id, peer.pid, hello.role);
         Ok((id, pidfd))
     }

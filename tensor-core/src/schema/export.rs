@@ -48,7 +48,7 @@ impl Schema {
             out.push_str(&format!("    {} = tb.Dim({}, {})\n", dim.name(), dim.min(), dim.max()));
         }
         for field in self.fields() {
-            let head = format!("{} = tb.{}", field.name(), field.dtype());
+            let head = format!("{} = tb.{}", field.name(), maker(field.dtype()));
             out.push_str(&call("    ", &head, &arguments(self, field), ""));
         }
         out
@@ -111,6 +111,11 @@ fn docstring(doc: &str) -> String {
         .collect();
     let end = if lines.len() > 1 { "\n    " } else { "" };
     format!("    \"\"\"{}{end}\"\"\"\n", lines.join("\n"))
+}
+
+/// The function of the Python package that declares a field of this dtype: `bool` is a builtin there.
+fn maker(dtype: DType) -> &'static str {
+    if dtype == DType::Bool { "bool_" } else { dtype.name() }
 }
 
 /// A string literal, in the quotes that need the fewest escapes.
@@ -186,7 +191,7 @@ class Tokens(tb.Record, name="nlp.tokens", version=3):
 
     seq = tb.Dim(1, 512)
     ids = tb.i64(seq, pad=-100)
-    mask = tb.bool(
+    mask = tb.bool_(
         seq,
         2,
         optional=True,

@@ -1,0 +1,55 @@
+//! Copies of the test program that play a part.
+
+use std::process::{Child, Command, Stdio};
+
+/// Says to a copy of the test program which part it plays.
+const PART: &str = "TENSORBRIDGE_TEST_PART";
+
+/// The part this process plays, if it is a copy that [`play`] started, and its argument.
+pub(crate) fn part() -> Option<(String, String)> {
+    let value = std::env::var(PART).ok()?;
+    let (part, argument) = value.split_once('=')?;
+    Some((part.to_owned(), argument.to_owned()))
+}
+
+/// Another process that runs the test `test` of this program with a part to play.
+pub(crate) fn play(test: &str, part: &str, argument: &str) -> Player {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads", "1"])
+        .env(PART, format!("{part}={argument}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    Player { child }
+}
+
+/// Killed and reaped when dropped.
+pub(crate) struct Player {
+    child: Child,
+}
+
+impl Player {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a good end.
+    pub(crate) fn succeed(mut self) {
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the other process ended with {status}");
+    }
+
+    /// `SIGKILL`, and reaped.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
