@@ -11,27 +11,59 @@ use tensor_core::dynamic::{FieldView, MAX_VIEW_RANK};
 use crate::dtype::to_format;
 use crate::errors::raise;
 
-/// What one buffer keeps until it is released.
-struct Export {
+/// What a buffer belongs to: an alias of a field, and nothing else, so that the record itself can be dropped before.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Lender {
     view: FieldView,
     shape: [isize; MAX_VIEW_RANK],
+    /// In bytes.
     strides: [isize; MAX_VIEW_RANK],
 }
 
-/// Fills a buffer of field `name` for a consumer that asked for `flags`. `owner` must release it with [`release`].
-///
-/// A consumer that did not ask for strides gets contiguous memory or an error, and one that asked for a format gets it or an
-/// error: it would read the elements wrongly otherwise.
+#[pymethods]
+impl Lender {
+    /// # Safety
+    /// Called by the interpreter, with a buffer to fill: a memoryview of a memoryview's owner, say.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, buffer: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        // SAFETY: the interpreter's own buffer.
+        unsafe { fill(&slf, "?", buffer, flags) }
+    }
+}
+
+/// Fills a buffer with field `name` for a consumer that asked for `flags`.
 ///
 /// # Safety
 /// `buffer` must be the one the interpreter wants to have filled.
-pub(crate) unsafe fn fill(
-    owner: Bound<'_, PyAny>,
+pub(crate) unsafe fn lend(
+    py: Python<'_>,
     name: &str,
     view: FieldView,
     buffer: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> PyResult<()> {
+    let size = view.dtype().size() as isize;
+    let (mut shape, mut strides) = ([0; MAX_VIEW_RANK], [0; MAX_VIEW_RANK]);
+    for axis in 0..view.shape().len() {
+        shape[axis] = view.shape()[axis] as isize;
+        strides[axis] = view.strides()[axis] as isize * size;
+    }
+    let lender = Bound::new(py, Lender { view, shape, strides })?;
+    // SAFETY: passed on to the caller.
+    unsafe { fill(&lender, name, buffer, flags) }
+}
+
+/// A consumer that did not ask for strides gets contiguous memory or an error, and one that asked for a format gets it or an
+/// error: it would read the elements wrongly otherwise.
+///
+/// # Safety
+/// `buffer` must be the one the interpreter wants to have filled.
+unsafe fn fill(
+    lender: &Bound<'_, Lender>,
+    name: &str,
+    buffer: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> PyResult<()> {
+    let Lender { view, shape, strides } = lender.get();
     if buffer.is_null() {
         return Err(PyBufferError::new_err("no buffer to fill"));
     }
@@ -58,21 +90,14 @@ pub(crate) unsafe fn fill(
     if asked(ffi::PyBUF_FORMAT) && format.is_none() {
         return refuse(&format!("the buffer protocol has no {}; use .torch() or DLPack", view.dtype()));
     }
-    let size = view.dtype().size() as isize;
-    let mut export = Box::new(Export { shape: [0; MAX_VIEW_RANK], strides: [0; MAX_VIEW_RANK], view });
-    for axis in 0..export.view.shape().len() {
-        export.shape[axis] = export.view.shape()[axis] as isize;
-        export.strides[axis] = export.view.strides()[axis] as isize * size;
-    }
-    let export = Box::into_raw(export);
-    // SAFETY: the buffer is the caller's to fill. Its pointers lead into the export, which lives until `release`, and to the
-    // field's memory, which the export's view keeps.
+    let (size, rank) = (view.dtype().size() as isize, view.shape().len());
+    let shaped = rank > 0 && asked(ffi::PyBUF_ND);
+    let pointer = |array: &[isize; MAX_VIEW_RANK], wanted: bool| {
+        if wanted { array.as_ptr().cast_mut() } else { std::ptr::null_mut() }
+    };
+    // SAFETY: the buffer is the caller's to fill. Its pointers lead into the lender, which the buffer owns a reference to, and to
+    // the field's memory, which the lender's view keeps. No consumer writes to shape and strides.
     unsafe {
-        let (view, rank) = (&(*export).view, (*export).view.shape().len());
-        let shaped = rank > 0 && asked(ffi::PyBUF_ND);
-        let pointer = |array: *mut [isize; MAX_VIEW_RANK], wanted: bool| {
-            if wanted { array.cast::<isize>() } else { std::ptr::null_mut() }
-        };
         (*buffer).buf = view.ptr().as_ptr().cast::<c_void>();
         (*buffer).len = view.len() as isize * size;
         (*buffer).itemsize = size;
@@ -83,20 +108,11 @@ pub(crate) unsafe fn fill(
             Some(format) if asked(ffi::PyBUF_FORMAT) => format.as_ptr().cast_mut().cast::<c_char>(),
             _ => std::ptr::null_mut(),
         };
-        (*buffer).shape = pointer(&raw mut (*export).shape, shaped);
-        (*buffer).strides = pointer(&raw mut (*export).strides, shaped && asked(ffi::PyBUF_STRIDES));
+        (*buffer).shape = pointer(shape, shaped);
+        (*buffer).strides = pointer(strides, shaped && asked(ffi::PyBUF_STRIDES));
         (*buffer).suboffsets = std::ptr::null_mut();
-        (*buffer).internal = export.cast();
-        (*buffer).obj = owner.into_ptr();
+        (*buffer).internal = std::ptr::null_mut();
+        (*buffer).obj = lender.clone().into_any().into_ptr();
     }
     Ok(())
-}
-
-/// Lets go of what [`fill`] kept.
-///
-/// # Safety
-/// `buffer` must have been filled by [`fill`] and not been released.
-pub(crate) unsafe fn release(buffer: *mut ffi::Py_buffer) {
-    // SAFETY: by the contract `internal` is the box that `fill` gave away, given up for good.
-    drop(unsafe { Box::from_raw((*buffer).internal.cast::<Export>()) });
 }

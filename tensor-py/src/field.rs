@@ -183,22 +183,15 @@ impl Field {
     /// # Safety
     /// Called by the interpreter, with a buffer to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, buffer: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        let view = slf.get().view(slf.py())?;
-        let name = slf.get().declared().name().to_owned();
-        // SAFETY: the interpreter's own buffer; `__releasebuffer__` releases it.
-        unsafe { buffer::fill(slf.clone().into_any(), &name, view, buffer, flags) }?;
-        if slf.get().record.get().is_writable() {
+        let (py, field) = (slf.py(), slf.get());
+        let view = field.view(py)?;
+        // SAFETY: the interpreter's own buffer.
+        unsafe { buffer::lend(py, field.declared().name(), view, buffer, flags) }?;
+        if field.record.get().is_writable() {
             // The buffer is out, so somebody may write.
-            drop(slf.get().export(slf.py()));
+            drop(field.export(py));
         }
         Ok(())
-    }
-
-    /// # Safety
-    /// Called by the interpreter, with a buffer that was filled here.
-    unsafe fn __releasebuffer__(&self, buffer: *mut ffi::Py_buffer) {
-        // SAFETY: the interpreter releases what `__getbuffer__` filled, once.
-        unsafe { buffer::release(buffer) };
     }
 
     /// The number of elements along each dimension.

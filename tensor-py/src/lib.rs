@@ -35,6 +35,8 @@ mod _core {
     use crate::errors::raise;
 
     #[pymodule_export]
+    use crate::buffer::Lender;
+    #[pymodule_export]
     use crate::endpoint::{Client, Receiver, Sender, Server};
     #[pymodule_export]
     use crate::field::Field;

@@ -72,6 +72,24 @@ def test_an_exception_reaches_the_caller_and_the_worker_lives_on(hosts: Hosts, n
         assert service.free_slots == 2
 
 
+def test_nothing_that_a_handler_raises_ends_the_worker(hosts: Hosts, name: str) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        if int(number.value) == 0:
+            raise SystemExit("enough")
+        if int(number.value) == 1:
+            raise ExceptionGroup("two", [ValueError("one"), TypeError("other")])
+        answer.value = 7
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        with pytest.raises(tb.Remote, match="SystemExit: enough"):
+            client.call(value=0)
+        with pytest.raises(tb.Remote, match="ExceptionGroup: two") as caught:
+            client.call(value=1)
+        assert "TypeError: other" in caught.value.traceback
+        assert client.call(value=2).value.item() == 7
+
+
 def test_a_reply_that_lacks_a_field_is_the_workers_mistake(hosts: Hosts, name: str) -> None:
     hosts.service(name, Number, Number)
     with answering(name, lambda number, answer: None), tb.Client(name, Number, Number) as client:

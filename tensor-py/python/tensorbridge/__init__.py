@@ -107,6 +107,9 @@ from ._serve import serve
 from ._service import service
 from ._worker import Server
 
+bool = bool_
+"""The dtype, by the name it has everywhere else; `bool_` is for programs that import names one by one."""
+
 RemoteError = Remote
 """An exception of a worker's own code, by the name it has in Rust."""
 

@@ -177,6 +177,12 @@ class Field:
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 @final
+class Lender:
+    """What the buffers of fields belong to: ``memoryview(field).obj``."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
 class Handle:
     @staticmethod
     def empty(schema: Schema, records: int) -> Handle: ...

@@ -180,7 +180,7 @@ class DType(str):
         return (str(self), self.itemsize)
 
     def __repr__(self) -> str:
-        return f"tb.{'bool_' if self == 'bool' else str(self)}"
+        return f"tb.{self!s}"
 
 
 _SIZES = dict(_core.dtypes())

@@ -116,7 +116,8 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
             told = "".join(traceback.format_exception(error.with_traceback(trace)))
             _forget(error)
             port.fail(asked, answer, kind, text, told)
-            if not isinstance(error, Exception):
+            if isinstance(error, KeyboardInterrupt):
+                # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker, sys.exit() neither.
                 raise
         else:
             port.answer(asked, answer)
