@@ -72,8 +72,11 @@ struct Process {
 
 impl Process {
     /// Starts it among the examples; it meets others in `meeting`.
-    fn start(command: &mut Command, meeting: &Path) -> Process {
-        command.current_dir(directory()).env("TENSORBRIDGE_DIR", meeting).env("PYTHONDONTWRITEBYTECODE", "1");
+    fn start(command: &mut Command, meeting: &Meeting) -> Process {
+        command
+            .current_dir(directory())
+            .env("TENSORBRIDGE_DIR", meeting.path())
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
         Process { child }
     }
@@ -112,6 +115,28 @@ impl Drop for Process {
     }
 }
 
+/// Where the processes of one test meet, and nobody else: the first of them makes the directory, private.
+struct Meeting {
+    outer: tempfile::TempDir,
+}
+
+impl Meeting {
+    fn new() -> Meeting {
+        Meeting { outer: tempfile::tempdir().expect("there is room") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.outer.path().join("meeting")
+    }
+}
+
+impl Drop for Meeting {
+    fn drop(&mut self) {
+        let left = fs::read_dir(self.path()).map_or(0, Iterator::count);
+        assert!(left == 0 || std::thread::panicking(), "a socket is left behind");
+    }
+}
+
 /// The Rust example, as cargo builds it.
 fn rust_example() -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
@@ -139,23 +164,21 @@ fn numbers(text: &str) -> Vec<f32> {
 fn a_rust_program_calls_a_python_worker() {
     let program = rust_example();
     let Some(python) = python() else { return };
-    let meeting = tempfile::tempdir().expect("there is room");
+    let meeting = Meeting::new();
     let mut command = Command::new(program);
-    let printed = Process::start(command.env("TENSORBRIDGE_PYTHON", python), meeting.path()).output();
+    let printed = Process::start(command.env("TENSORBRIDGE_PYTHON", python), &meeting).output();
     let logits = numbers(&printed);
     assert!(logits.len() == 10 && logits.iter().all(|logit| logit.is_finite()), "{printed}");
-    assert_eq!(fs::read_dir(meeting.path()).expect("it is there").count(), 0, "a socket is left behind");
 }
 
 #[test]
 fn a_python_program_calls_a_python_worker() {
     let Some(python) = python() else { return };
-    let meeting = tempfile::tempdir().expect("there is room");
-    let worker = Process::start(Command::new(&python).arg("worker.py"), meeting.path());
-    let printed = Process::start(Command::new(&python).arg("client.py"), meeting.path()).output();
+    let meeting = Meeting::new();
+    let worker = Process::start(Command::new(&python).arg("worker.py"), &meeting);
+    let printed = Process::start(Command::new(&python).arg("client.py"), &meeting).output();
     let logits = numbers(&printed);
     assert!(logits.len() == 10 && logits.iter().all(|logit| logit.is_finite()), "{printed}");
     let status = worker.stop();
     assert!(status.success(), "the worker ended with {status}");
-    assert_eq!(fs::read_dir(meeting.path()).expect("it is there").count(), 0, "a socket is left behind");
 }
