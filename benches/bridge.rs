@@ -1,7 +1,7 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
 //! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only steps|calls|sizes|python` one part,
-//! `--json FILE` writes the figures.
+//! `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
 
@@ -69,6 +69,9 @@ fn main() {
         python(&mut report, scale);
     }
     report.summary();
+    if let Some(path) = after("--svg") {
+        support::plot::draw(path.as_ref(), &report.rows).expect("the picture can be written");
+    }
     if let Some(path) = after("--json") {
         std::fs::write(path, report.json()).expect("the report can be written");
     }
@@ -177,8 +180,22 @@ impl Report {
                 serde_json::json!({"name": row.name, "unit": "ns", "p50": row.p50(), "p99": row.p99(), "runs": runs})
             })
             .collect();
-        serde_json::to_string_pretty(&rows).expect("numbers and texts")
+        let report = serde_json::json!({"machine": machine(), "rows": rows});
+        serde_json::to_string_pretty(&report).expect("numbers and texts")
     }
+}
+
+/// What the figures were measured on.
+fn machine() -> serde_json::Value {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    serde_json::json!({
+        "cpu": model.trim_start_matches([':', ' ', '\t']),
+        "cores": cores,
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+    })
 }
 
 /// What one thread pays for the steps of a record's life.
@@ -245,6 +262,7 @@ fn call(strategy: &str, rounds: usize, pinned: bool, write: bool) -> Run {
 fn sizes(report: &mut Report, scale: usize) {
     report.measure("call, spin, 1 KB, payload untouched", || untouched::<Kilobyte>("small", 200_000 / scale));
     report.measure("call, spin, 256 MB, payload untouched", || untouched::<Large>("large", 200_000 / scale));
+    pin(None);
 }
 
 trait Untouched: tensorbridge::Record {
@@ -266,7 +284,7 @@ impl Untouched for Large {
 fn untouched<R: Untouched>(peer: &str, rounds: usize) -> Run {
     let name = unique(peer);
     let _service = Service::<R, Number>::builder(&name).slots(2).create().expect("a fresh name, and memory");
-    let _peer = Peer::start(&[peer, &name], false);
+    let _peer = Peer::start(&[peer, &name], true);
     let client =
         Client::<R, Number>::builder(&name).wait(WaitStrategy::Spin).connect().expect("the host is there");
     time_each(rounds, || {

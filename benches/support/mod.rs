@@ -2,4 +2,5 @@
 
 pub(crate) mod limits;
 pub(crate) mod peer;
+pub(crate) mod plot;
 pub(crate) mod stats;
