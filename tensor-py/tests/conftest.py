@@ -167,6 +167,7 @@ class Program:
     """A Python program in a process of its own."""
 
     def __init__(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> None:
+        self.said = ""
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(PROGRAMS), **(env or {})}
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -184,6 +185,14 @@ class Program:
         assert self.process.stdout is not None
         return self.process.stdout.readline().rstrip("\n")
 
+    def until(self, words: str) -> None:
+        """Reads what it says on stderr up to a line with these words."""
+        assert self.process.stderr is not None
+        while words not in (line := self.process.stderr.readline()):
+            self.said += line
+            assert line, f"the program ended before it said {words!r}\n{self.said}"
+        self.said += line
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
@@ -195,7 +204,7 @@ class Program:
             self.process.kill()
             output, errors = self.process.communicate()
             pytest.fail(f"the program did not end\n{output}\n{errors}")
-        return self.process.returncode, output, errors
+        return self.process.returncode, output, self.said + errors
 
 
 @pytest.fixture

@@ -93,9 +93,8 @@ class _Crew:
         """Starts them and waits until they are to stop, or are gone."""
         with _Signals(self.stop):
             try:
-                environment = {**os.environ, SERVICE: self.service.name}
                 for _ in range(self.wanted):
-                    self.workers.append(subprocess.Popen(self.command, env=environment, stdin=subprocess.DEVNULL))
+                    self.workers.append(self._spawn())
                 if self._start():
                     count = f"{self.wanted} worker{'s' if self.wanted > 1 else ''}"
                     print(f"tensorbridge: serving {self.service.name!r} with {count}", file=sys.stderr, flush=True)
@@ -105,6 +104,15 @@ class _Crew:
 
     def stop(self) -> None:
         self.stopping = True
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command,
+            env={**os.environ, SERVICE: self.service.name},
+            stdin=subprocess.DEVNULL,
+            # A Ctrl-C at the terminal is for this process, which ends the workers in good order.
+            process_group=0,
+        )
 
     def _start(self) -> bool:
         """Waits until every worker is ready; whether they are to go on."""
@@ -132,10 +140,6 @@ class _Crew:
                     poll.unregister(descriptor)
                     worker = watched[descriptor]
                     living.remove(worker)
-                    # A Ctrl-C at the terminal reaches the workers too, and perhaps first.
-                    time.sleep(LOOK)
-                    if self.stopping:
-                        return
                     reason = f"ended ({_how(worker.wait())})"
                     if not living:
                         raise self._exited(f"{reason} and none is left")

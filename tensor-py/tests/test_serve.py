@@ -1,0 +1,253 @@
+"""Worker processes: how they start, answer, fail, and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorbridge as tb
+from conftest import PROGRAMS, Hosts, Program, eventually
+from records import Number
+
+Run = Callable[..., Program]
+
+
+@pytest.fixture
+def serve(run: Run, name: str, tmp_path: Path) -> Callable[..., Program]:
+    """Starts `services.py`."""
+
+    def start(workers: int = 1, *, kind: str = "worker", module: bool = False, ready: bool = True) -> Program:
+        env = {"TEST_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes")}
+        if module:
+            program = run("-m", "tensorbridge", "serve", "services:Worker", "--workers", str(workers), env=env)
+        else:
+            program = run("services.py", kind, str(workers), env=env)
+        if ready:
+            program.until("serving")
+        return program
+
+    return start
+
+
+def notes(tmp_path: Path, kind: str) -> list[int]:
+    path = tmp_path / "notes"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [int(line.rsplit(" ", 1)[1]) for line in lines if line.rsplit(" ", 1)[0] == kind]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process that is no child of this one has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("module", [False, True])
+def test_two_workers_share_the_calls(serve: Run, name: str, tmp_path: Path, module: bool) -> None:
+    program = serve(workers=2, module=module)
+    answers: set[int] = set()
+    with tb.Client(name, Number, Number) as client:
+
+        def call() -> None:
+            for _ in range(50):
+                answers.add(int(client.call(value=0).value))
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert int(client.call(value=9).value) == 0, "the worker's own children are no workers"
+        assert client.slots == 8
+    assert answers == set(notes(tmp_path, "made"))
+    assert program.process.pid not in answers, "the parent runs no code of the class"
+    program.signal(signal.SIGTERM)
+    status, _, errors = program.finish()
+    assert status == 0, errors
+    assert f"serving {name!r} with 2 workers" in errors
+    assert all(is_gone(pid) for pid in answers)
+
+
+def test_clients_in_processes(serve: Run, run: Run, name: str) -> None:
+    program = serve(workers=2)
+    code = (
+        "import sys, tensorbridge as tb\n"
+        "with tb.Client(sys.argv[1]) as client:\n"
+        "    assert all(client.call(value=0).value.item() > 0 for _ in range(200))"
+    )
+    clients = [run("-c", code, name) for _ in range(4)]
+    for client in clients:
+        status, _, errors = client.finish()
+        assert status == 0, errors
+    program.signal(signal.SIGINT)
+    assert program.finish()[0] == 0
+
+
+def test_a_worker_that_dies_has_its_request_answered_by_another(serve: Run, name: str, tmp_path: Path) -> None:
+    program = serve(workers=2)
+    with tb.Client(name, Number, Number) as client:
+        answered = int(client.call(value=2).value)
+        assert answered in notes(tmp_path, "made")
+        assert int(client.call(value=0).value) == answered, "one worker is left"
+        program.signal(signal.SIGTERM)
+        status, _, errors = program.finish()
+    assert status == 0
+    assert "killed by SIGKILL" in errors and "1 left" in errors
+
+
+def test_when_no_worker_is_left_the_service_ends(serve: Run, name: str) -> None:
+    program = serve(workers=1)
+    with tb.Client(name, Number, Number) as client, pytest.raises(tb.Error) as caught:
+        client.call(value=2)
+    assert caught.value.code in ("TB502", "TB503")
+    status, _, errors = program.finish()
+    assert status == 1 and "WorkerExited" in errors and "none is left" in errors
+
+
+def test_a_worker_that_cannot_start_is_an_error(serve: Run) -> None:
+    program = serve(2, kind="broken", ready=False)
+    status, _, errors = program.finish()
+    assert status == 1
+    assert "RuntimeError: no weights" in errors and "WorkerExited" in errors and "before it was ready" in errors
+
+
+def test_sigterm_lets_the_call_finish(serve: Run, name: str, tmp_path: Path) -> None:
+    program = serve(workers=1)
+    with tb.Client(name, Number, Number) as client:
+        replies: list[int] = []
+        thread = threading.Thread(target=lambda: replies.append(int(client.call(value=1).value)))
+        thread.start()
+        assert eventually(lambda: bool(notes(tmp_path, "slow")))
+        program.signal(signal.SIGTERM)
+        thread.join()
+        status, _, errors = program.finish()
+    assert replies == notes(tmp_path, "slow done") and status == 0, errors
+
+
+def test_a_worker_that_is_stuck_is_killed_in_the_end(serve: Run, name: str, tmp_path: Path) -> None:
+    program = serve(workers=1)
+    with tb.Client(name, Number, Number) as client:
+        with pytest.raises(tb.Timeout):
+            client.call(value=3, timeout=2.0)
+        (worker,) = notes(tmp_path, "stuck")
+        program.signal(signal.SIGTERM)
+        status, _, errors = program.finish()
+    assert status == 0 and "is killed" in errors
+    assert is_gone(worker)
+
+
+@pytest.mark.parametrize("value", [0, 3])
+def test_workers_end_when_their_host_is_killed(serve: Run, name: str, tmp_path: Path, value: int) -> None:
+    program = serve(workers=2)
+    with tb.Client(name, Number, Number, timeout=5.0) as client:
+        failed: list[str] = []
+
+        def call() -> None:
+            try:
+                client.call(value=value)
+            except tb.Error as error:
+                failed.append(error.code)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        if value == 3:
+            assert eventually(lambda: bool(notes(tmp_path, "stuck")))
+        else:
+            thread.join()
+        program.signal(signal.SIGKILL)
+        start = time.monotonic()
+        assert eventually(lambda: all(is_gone(pid) for pid in notes(tmp_path, "made")), 8)
+        thread.join()
+        if value == 3:
+            assert failed == ["TB502"] and time.monotonic() - start < 8
+        with pytest.raises(tb.HostDied):
+            client.call(value=0)
+    with pytest.raises(tb.NotFound):
+        tb.Client(name, Number, Number, timeout=0.1)  # which clears the dead host's socket away
+
+
+def test_a_worker_of_a_host_elsewhere(hosts: Hosts, run: Run, name: str, tmp_path: Path) -> None:
+    service = hosts.service(name, Number, Number, slots=2)
+    env = {"TEST_SERVICE": "another.name", "TENSORBRIDGE_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes")}
+    worker = run("services.py", "worker", "7", env=env)
+    with tb.Client(name, Number, Number) as client:
+        assert int(client.call(value=0).value) == worker.process.pid
+        assert [int(client.call(value=5).value) for _ in range(3)] == [2, 3, 4], "one instance answers all"
+        with pytest.raises(tb.Remote, match="ValueError: four"):
+            client.call(value=4)
+        assert service._host.is_attached(worker.process.pid)
+    worker.signal(signal.SIGTERM)
+    status, _, errors = worker.finish()
+    assert (status, errors) == (0, "")
+
+
+def test_a_worker_ends_quietly_with_its_host(run: Run, name: str, tmp_path: Path) -> None:
+    with tb.Service(name, Number, Number, slots=2):
+        env = {"TEST_SERVICE": name, "TENSORBRIDGE_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes")}
+        worker = run("services.py", "worker", "1", env=env)
+        with tb.Client(name, Number, Number) as client:
+            client.call(value=0)
+    assert worker.finish() == (0, "", "")
+
+
+def test_a_name_is_taken_once(serve: Run, name: str, tmp_path: Path) -> None:
+    first = serve(workers=1)
+    second = serve(workers=1, ready=False)
+    status, _, errors = second.finish()
+    assert status == 1 and "NameTaken" in errors and str(first.process.pid) in errors
+    first.signal(signal.SIGTERM)
+    assert first.finish()[0] == 0
+
+
+def test_the_command_line_names_mistakes(run: Run) -> None:
+    for target, words in [("services", "module:Class"), ("services:Nothing", "has no Nothing"), ("nothing.here:X", "No module")]:
+        status, _, errors = run("-m", "tensorbridge", "serve", target, env={"TEST_SERVICE": "x"}).finish()
+        assert status == 1 and words in errors, errors
+    status, output, _ = run("-m", "tensorbridge", "errors").finish()
+    assert status == 0 and "TB504  Remote" in output
+    assert run("-m", "tensorbridge", "--version").finish()[1].startswith("tensorbridge ")
+
+
+def test_only_services_are_served(name: str) -> None:
+    class Plain:
+        pass
+
+    with pytest.raises(TypeError, match=r"@tb\.service"):
+        tb.serve(Plain)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Record class"):
+        tb.service(name, int, Number)  # type: ignore[type-var, arg-type]
+    for options in ({"max_batch": 0}, {"max_wait": -1.0}, {"max_wait": float("nan")}):
+        with pytest.raises(ValueError, match="max_"):
+            tb.service(name, Number, Number, **options)  # type: ignore[arg-type]
+    decorated = tb.service(name, Number, Number)(Plain)
+    assert decorated is Plain
+    with pytest.raises(ValueError, match="at least 1 worker"):
+        tb.serve(decorated, workers=0)  # type: ignore[type-var]
+
+
+def test_serving_twice_from_a_shell_leaves_nothing(name: str, tmp_path: Path) -> None:
+    """The whole way, as a user does it: a script, Ctrl-C at the terminal, which reaches every process of its group."""
+    env = {**os.environ, "TEST_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes")}
+    for _ in range(2):
+        program = subprocess.Popen(
+            [sys.executable, "services.py", "worker", "2"],
+            cwd=PROGRAMS,
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        with tb.Client(name, Number, Number) as client:
+            assert int(client.call(value=0).value) > 0
+        os.killpg(program.pid, signal.SIGINT)
+        _, errors = program.communicate(timeout=30)
+        assert program.returncode == 0 and "Traceback" not in errors, errors
+    assert all(is_gone(pid) for pid in notes(tmp_path, "made"))
