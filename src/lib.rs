@@ -40,11 +40,10 @@
 #[doc(hidden)]
 pub use tensor_core::__private;
 pub use tensor_core::channel::{
-    Channel, ChannelBuilder, Loan, Received, Receiver, ReceiverBuilder, SendError, Sender, SenderBuilder,
+    Channel, ChannelBuilder, EndpointBuilder, Loan, Received, Receiver, SendError, Sender,
 };
 pub use tensor_core::service::{
-    CallLoan, Client, ClientBuilder, PythonWorker, Request, Server, ServerBuilder, Service, ServiceBuilder,
-    Worker,
+    CallLoan, Client, PythonWorker, Request, Server, Service, ServiceBuilder, Worker,
 };
 pub use tensor_core::view::{Owned, Record};
 pub use tensor_core::{

@@ -1,5 +1,6 @@
 //! One-way records: a [`Channel`] hosts the arena, [`Sender`]s fill and send, [`Receiver`]s take.
 
+mod builder;
 mod endpoint;
 mod host;
 mod loan;
@@ -7,10 +8,12 @@ mod receiver;
 mod record;
 mod sender;
 
+pub(crate) use builder::Connect;
+pub use builder::EndpointBuilder;
 pub(crate) use endpoint::{Endpoint, Options};
 pub use host::{Channel, ChannelBuilder};
 pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
-pub use receiver::{Received, Receiver, ReceiverBuilder};
+pub use receiver::{Received, Receiver};
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
-pub use sender::{Sender, SenderBuilder};
+pub use sender::Sender;

@@ -4,12 +4,11 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::{Endpoint, Options, RefRecord};
+use super::{Connect, Endpoint, EndpointBuilder, RefRecord};
 use crate::arena::{Claim, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
-use crate::wait::WaitStrategy;
 
 /// Takes records of type `R`, in the order they were sent. Several receivers compete; each record goes to one.
 pub struct Receiver<R> {
@@ -17,42 +16,22 @@ pub struct Receiver<R> {
     record: PhantomData<fn() -> R>,
 }
 
-/// Configures a [`Receiver`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ReceiverBuilder<R> {
-    options: Options,
-    record: PhantomData<fn() -> R>,
-}
+impl<R: Record> Connect for Receiver<R> {
+    const ROLE: Role = Role::Receiver;
 
-impl<R: Record> ReceiverBuilder<R> {
-    /// How long connecting and receiving may take; 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
+    fn expected() -> Expected {
+        Expected { request: Some(R::SCHEMA.clone()), reply: None }
     }
 
-    /// How waits proceed.
-    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.options.strategy = strategy;
-        self
-    }
-
-    /// Connects, waiting for the host to appear.
-    ///
-    /// # Errors
-    /// As [`SenderBuilder::connect`](super::SenderBuilder::connect).
-    pub fn connect(self) -> Result<Receiver<R>, Error> {
-        let expected = Expected { request: Some(R::SCHEMA.clone()), reply: None };
-        let endpoint = Endpoint::connect(&self.options, Role::Receiver, &expected, &mut || Ok(()))?;
-        Ok(Receiver { endpoint, record: PhantomData })
+    fn connected(endpoint: Endpoint) -> Self {
+        Receiver { endpoint, record: PhantomData }
     }
 }
 
 impl<R: Record> Receiver<R> {
     /// A receiver for the channel called `name`.
-    pub fn builder(name: &str) -> ReceiverBuilder<R> {
-        ReceiverBuilder { options: Options::new(name), record: PhantomData }
+    pub fn builder(name: &str) -> EndpointBuilder<Self> {
+        EndpointBuilder::new(name)
     }
 
     fn record(claim: Claim) -> Result<Received<R>, Error> {

@@ -3,12 +3,11 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Endpoint, Loan, MutRecord, Options};
+use super::{Connect, Endpoint, EndpointBuilder, Loan, MutRecord};
 use crate::arena::{Claim, Expected};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
-use crate::wait::WaitStrategy;
 
 /// Fills and sends records of type `R`. Threads may share one.
 pub struct Sender<R> {
@@ -16,43 +15,22 @@ pub struct Sender<R> {
     record: PhantomData<fn() -> R>,
 }
 
-/// Configures a [`Sender`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct SenderBuilder<R> {
-    options: Options,
-    record: PhantomData<fn() -> R>,
-}
+impl<R: Record> Connect for Sender<R> {
+    const ROLE: Role = Role::Sender;
 
-impl<R: Record> SenderBuilder<R> {
-    /// How long connecting and loaning may take; 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
+    fn expected() -> Expected {
+        Expected { request: Some(R::SCHEMA.clone()), reply: None }
     }
 
-    /// How waits proceed.
-    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.options.strategy = strategy;
-        self
-    }
-
-    /// Connects, waiting for the host to appear.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::SchemaMismatch`], [`Error::AbiMismatch`], [`Error::NotTensorbridge`],
-    /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], and those of the meeting directory.
-    pub fn connect(self) -> Result<Sender<R>, Error> {
-        let expected = Expected { request: Some(R::SCHEMA.clone()), reply: None };
-        let endpoint = Endpoint::connect(&self.options, Role::Sender, &expected, &mut || Ok(()))?;
-        Ok(Sender { endpoint, record: PhantomData })
+    fn connected(endpoint: Endpoint) -> Self {
+        Sender { endpoint, record: PhantomData }
     }
 }
 
 impl<R: Record> Sender<R> {
     /// A sender for the channel called `name`.
-    pub fn builder(name: &str) -> SenderBuilder<R> {
-        SenderBuilder { options: Options::new(name), record: PhantomData }
+    pub fn builder(name: &str) -> EndpointBuilder<Self> {
+        EndpointBuilder::new(name)
     }
 
     fn record(claim: Claim) -> MutRecord<R> {

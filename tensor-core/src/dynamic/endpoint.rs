@@ -231,7 +231,7 @@ impl DynSender {
     /// Connects, waiting for the host to appear.
     ///
     /// # Errors
-    /// As [`SenderBuilder::connect`](crate::channel::SenderBuilder::connect).
+    /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
     pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynSender, Error> {
         Ok(DynSender { endpoint: options.connect(Role::Sender, false, look_around)? })
     }
@@ -265,7 +265,7 @@ impl DynReceiver {
     /// Connects, waiting for the host to appear.
     ///
     /// # Errors
-    /// As [`SenderBuilder::connect`](crate::channel::SenderBuilder::connect).
+    /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
     pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynReceiver, Error> {
         Ok(DynReceiver { endpoint: options.connect(Role::Receiver, false, look_around)? })
     }
@@ -295,7 +295,7 @@ impl DynClient {
     /// Connects, waiting for the host to appear.
     ///
     /// # Errors
-    /// As [`ClientBuilder::connect`](crate::service::ClientBuilder::connect).
+    /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
     pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynClient, Error> {
         Ok(DynClient { endpoint: options.connect(Role::Sender, true, look_around)? })
     }
@@ -342,7 +342,7 @@ impl DynServer {
     /// Connects, waiting for the host to appear.
     ///
     /// # Errors
-    /// As [`ClientBuilder::connect`](crate::service::ClientBuilder::connect).
+    /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
     pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynServer, Error> {
         Ok(DynServer { endpoint: options.connect(Role::Receiver, true, look_around)? })
     }

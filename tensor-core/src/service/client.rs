@@ -5,11 +5,10 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Endpoint, MutRecord, Options, Received, RefRecord, SendError};
+use crate::channel::{Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
-use crate::wait::WaitStrategy;
 
 /// Calls a service with requests of type `Req` and replies of type `Rep`. Threads may share one.
 pub struct Client<Req, Rep> {
@@ -17,43 +16,22 @@ pub struct Client<Req, Rep> {
     records: PhantomData<fn() -> (Req, Rep)>,
 }
 
-/// Configures a [`Client`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ClientBuilder<Req, Rep> {
-    options: Options,
-    records: PhantomData<fn() -> (Req, Rep)>,
-}
+impl<Req: Record, Rep: Record> Connect for Client<Req, Rep> {
+    const ROLE: Role = Role::Sender;
 
-impl<Req: Record, Rep: Record> ClientBuilder<Req, Rep> {
-    /// How long connecting, loaning and a call may each take; 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
+    fn expected() -> Expected {
+        Expected { request: Some(Req::SCHEMA.clone()), reply: Some(Rep::SCHEMA.clone()) }
     }
 
-    /// How waits proceed.
-    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.options.strategy = strategy;
-        self
-    }
-
-    /// Connects, waiting for the host to appear.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::SchemaMismatch`], [`Error::AbiMismatch`], [`Error::NotTensorbridge`],
-    /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], and those of the meeting directory.
-    pub fn connect(self) -> Result<Client<Req, Rep>, Error> {
-        let expected = Expected { request: Some(Req::SCHEMA.clone()), reply: Some(Rep::SCHEMA.clone()) };
-        let endpoint = Endpoint::connect(&self.options, Role::Sender, &expected, &mut || Ok(()))?;
-        Ok(Client { endpoint, records: PhantomData })
+    fn connected(endpoint: Endpoint) -> Self {
+        Client { endpoint, records: PhantomData }
     }
 }
 
 impl<Req: Record, Rep: Record> Client<Req, Rep> {
     /// A client for the service called `name`.
-    pub fn builder(name: &str) -> ClientBuilder<Req, Rep> {
-        ClientBuilder { options: Options::new(name), records: PhantomData }
+    pub fn builder(name: &str) -> EndpointBuilder<Self> {
+        EndpointBuilder::new(name)
     }
 
     fn record(claim: Claim) -> MutRecord<Req> {

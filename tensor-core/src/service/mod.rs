@@ -5,7 +5,7 @@ mod host;
 mod server;
 mod worker;
 
-pub use client::{CallLoan, Client, ClientBuilder};
+pub use client::{CallLoan, Client};
 pub use host::{Service, ServiceBuilder};
-pub use server::{Request, Server, ServerBuilder};
+pub use server::{Request, Server};
 pub use worker::{PythonWorker, Worker};

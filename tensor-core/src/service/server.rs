@@ -4,11 +4,10 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Endpoint, MutStore, Options, RefStore};
+use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, RefStore};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 use crate::view::Record;
-use crate::wait::WaitStrategy;
 
 /// Answers calls with requests of type `Req` and replies of type `Rep`. Several servers share the work.
 pub struct Server<Req, Rep> {
@@ -16,42 +15,22 @@ pub struct Server<Req, Rep> {
     records: PhantomData<fn() -> (Req, Rep)>,
 }
 
-/// Configures a [`Server`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ServerBuilder<Req, Rep> {
-    options: Options,
-    records: PhantomData<fn() -> (Req, Rep)>,
-}
+impl<Req: Record, Rep: Record> Connect for Server<Req, Rep> {
+    const ROLE: Role = Role::Receiver;
 
-impl<Req: Record, Rep: Record> ServerBuilder<Req, Rep> {
-    /// How long connecting and waiting for a request may take; 30 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
+    fn expected() -> Expected {
+        Expected { request: Some(Req::SCHEMA.clone()), reply: Some(Rep::SCHEMA.clone()) }
     }
 
-    /// How waits proceed.
-    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.options.strategy = strategy;
-        self
-    }
-
-    /// Connects, waiting for the host to appear.
-    ///
-    /// # Errors
-    /// As [`ClientBuilder::connect`](super::ClientBuilder::connect).
-    pub fn connect(self) -> Result<Server<Req, Rep>, Error> {
-        let expected = Expected { request: Some(Req::SCHEMA.clone()), reply: Some(Rep::SCHEMA.clone()) };
-        let endpoint = Endpoint::connect(&self.options, Role::Receiver, &expected, &mut || Ok(()))?;
-        Ok(Server { endpoint, records: PhantomData })
+    fn connected(endpoint: Endpoint) -> Self {
+        Server { endpoint, records: PhantomData }
     }
 }
 
 impl<Req: Record, Rep: Record> Server<Req, Rep> {
     /// A server for the service called `name`.
-    pub fn builder(name: &str) -> ServerBuilder<Req, Rep> {
-        ServerBuilder { options: Options::new(name), records: PhantomData }
+    pub fn builder(name: &str) -> EndpointBuilder<Self> {
+        EndpointBuilder::new(name)
     }
 
     /// The request that was sent first, waiting for one for up to the timeout.

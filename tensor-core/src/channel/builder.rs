@@ -1,0 +1,61 @@
+//! Connecting, for senders and receivers, clients and servers alike.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::{Endpoint, Options};
+use crate::arena::Expected;
+use crate::error::Error;
+use crate::peer::Role;
+use crate::wait::WaitStrategy;
+
+/// How an endpoint is told from another: what it expects of the arena, and how it is made of a connection.
+pub(crate) trait Connect: Sized {
+    const ROLE: Role;
+
+    /// The schemas it is compiled for.
+    fn expected() -> Expected;
+
+    /// The endpoint. The arena's schemas were compared with [`Connect::expected`].
+    fn connected(endpoint: Endpoint) -> Self;
+}
+
+/// Configures a [`Sender`](super::Sender), [`Receiver`](super::Receiver), [`Client`](crate::service::Client) or
+/// [`Server`](crate::service::Server) before it connects.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EndpointBuilder<E> {
+    options: Options,
+    endpoint: PhantomData<fn() -> E>,
+}
+
+impl<E> EndpointBuilder<E> {
+    pub(crate) fn new(name: &str) -> Self {
+        EndpointBuilder { options: Options::new(name), endpoint: PhantomData }
+    }
+
+    /// How long connecting may take, and each wait that names no timeout of its own; 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How waits proceed.
+    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
+        self.options.strategy = strategy;
+        self
+    }
+}
+
+#[allow(private_bounds, reason = "only this crate's endpoints connect")]
+impl<E: Connect> EndpointBuilder<E> {
+    /// Connects, waiting for the host to appear.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::SchemaMismatch`], [`Error::AbiMismatch`], [`Error::NotTensorbridge`],
+    /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], [`Error::TooManyFiles`], and those of the meeting
+    /// directory.
+    pub fn connect(self) -> Result<E, Error> {
+        Endpoint::connect(&self.options, E::ROLE, &E::expected(), &mut || Ok(())).map(E::connected)
+    }
+}
