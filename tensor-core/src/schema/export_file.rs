@@ -14,7 +14,7 @@ const VARIABLE: &str = "TENSORBRIDGE_EXPORT";
 const MARK: &str = "# Rust: `";
 
 /// Compares the class `class` in the file at `path`, relative to the package in `package`, with `schema`, or writes it
-/// there when the environment variable [`VARIABLE`] says so. `source` is the Rust file that declares the schema.
+/// there when the environment variable `TENSORBRIDGE_EXPORT` says so. `source` is the Rust file that declares the schema.
 ///
 /// # Panics
 /// When the file is missing, stale or cannot be used, with a text that says what to do.
