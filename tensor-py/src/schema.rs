@@ -114,17 +114,17 @@ impl Schema {
     /// A schema from its parts: fields are `(name, dtype, shape, optional, align, pad, unit, doc)`, dimensions
     /// `(name, min, max)`.
     #[new]
-    #[pyo3(signature = (name, fields, dims = Vec::new(), version = 0, doc = String::new()))]
+    #[pyo3(signature = (name, fields, dims = Vec::new(), version = 0, doc = ""))]
     fn new(
         name: String,
         fields: Vec<FieldSpec<'_>>,
         dims: Vec<(String, u64, u64)>,
         version: u32,
-        doc: String,
+        doc: &str,
     ) -> PyResult<Schema> {
         let dims: Vec<Dim> = dims.into_iter().map(|(name, min, max)| Dim::new(name, min, max)).collect();
         let fields = fields.into_iter().map(|field| field.build(&dims)).collect::<PyResult<Vec<Field>>>()?;
-        let schema = tensor_core::schema::Schema::new(name, version, doc, dims, fields)
+        let schema = tensor_core::schema::Schema::new(name, version, doc.to_owned(), dims, fields)
             .map_err(|invalid: InvalidSchema| raise(invalid.into()))?;
         Ok(Schema { inner: Arc::new(schema) })
     }

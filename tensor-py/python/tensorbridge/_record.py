@@ -90,10 +90,16 @@ class Record(Mapping[str, "Field | None"]):
                 # Methods keep their names; the field is an item.
                 delattr(cls, key)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"{cls.__name__} is a place in memory: loan one from a Client or a Sender, or make {cls.__name__}.empty(n)"
-        )
+    if TYPE_CHECKING:
+
+        def __init__(self, *, loan_one_or_use_empty: NoReturn) -> None: ...
+
+    else:
+
+        def __new__(cls, *args, **kwargs):
+            raise TypeError(
+                f"{cls.__name__} is a place in memory: loan one from a Client or a Sender, or make {cls.__name__}.empty(n)"
+            )
 
     @classmethod
     def _wrap(cls, handle: _core.Handle, reply: type[Record] | None = None) -> Self:
@@ -208,13 +214,13 @@ class Record(Mapping[str, "Field | None"]):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not hasattr(type(getattr(type(self), name, None)), "__set__"):
-            raise self._unknown(name)
-        object.__setattr__(self, name, value)
-
     if not TYPE_CHECKING:
-        # A type checker that saw this would accept any name.
+        # A type checker that saw these would accept any name.
+        def __setattr__(self, name, value):
+            if not hasattr(type(getattr(type(self), name, None)), "__set__"):
+                raise self._unknown(name)
+            object.__setattr__(self, name, value)
+
         def __getattr__(self, name):
             if name.startswith("_") or not hasattr(type(self), "schema"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -240,7 +246,7 @@ _set_handle = Record.__dict__["_handle"].__set__
 _set_reply = Record.__dict__["_reply"].__set__
 
 
-def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core.FieldParts:
+def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core._FieldParts:
     shape: list[int | str] = []
     for extent in column.shape:
         if isinstance(extent, Dim):

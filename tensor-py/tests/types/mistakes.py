@@ -1,0 +1,28 @@
+"""What a user gets wrong; each line marked `error` has to be one."""
+
+from __future__ import annotations
+
+import tensorbridge as tb
+from user import Image, Scores, Tokens
+
+
+def mistakes(image: Image, tokens: Tokens) -> None:
+    print(image.pixles)  # error
+    image.pixles = 1.0  # error
+    image.pixels = None  # error
+    image.pixels[:] = object()  # error
+    tokens.seq = "long"  # error
+    tokens.mask.torch()  # error
+    Image()  # error
+    tb.f32(3, optinal=True)  # error
+    tb.f32("3")  # error
+    tb.Client("name", Image, Scores, timeout="5")  # error
+    tb.Client("name", Image, Scores, wait="sleep")  # error
+    tb.Client("name", int, Scores)  # error
+    tb.Client("name", Image)  # error
+    tb.service("name", Image, str)  # error
+    with tb.Client("name", Image, Scores) as client:
+        client.call(7)  # error
+        client.receive()  # error
+        with client.loan() as loan:
+            print(loan.logits)  # error
