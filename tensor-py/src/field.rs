@@ -69,14 +69,21 @@ impl Field {
         Ok(array)
     }
 
-    /// Whether a subscript means all of the field.
+    /// Whether a subscript means all of the field: `[:]`, `[...]`, `[()]`.
     fn is_everything(key: &Bound<'_, PyAny>) -> bool {
-        let py = key.py();
-        if let Ok(slice) = key.cast::<PySlice>() {
-            let unset = |name| slice.getattr(name).is_ok_and(|bound| bound.is_none());
-            return unset(intern!(py, "start")) && unset(intern!(py, "stop")) && unset(intern!(py, "step"));
+        if !key.is_instance_of::<PySlice>() {
+            return key.is(key.py().Ellipsis()) || key.cast::<PyTuple>().is_ok_and(|key| key.is_empty());
         }
-        key.is(py.Ellipsis()) || key.cast::<PyTuple>().is_ok_and(|key| key.is_empty())
+        let (mut start, mut stop, mut step) = (0, 0, 0);
+        // SAFETY: the key is a slice, and the three places are valid to be written.
+        match unsafe { ffi::PySlice_Unpack(key.as_ptr(), &mut start, &mut stop, &mut step) } {
+            0 => (start, stop, step) == (0, isize::MAX, 1),
+            _ => {
+                // No slice of numbers: NumPy says what is wrong with it.
+                drop(PyErr::take(key.py()));
+                false
+            }
+        }
     }
 
     /// The one element of a field that has one.

@@ -3,6 +3,7 @@
 //! What users see is the package `tensorbridge` in `python/`; this module is what it is made of.
 
 mod assign;
+mod attributes;
 mod buffer;
 mod copied;
 mod dlpack;
@@ -13,6 +14,7 @@ mod errors;
 mod field;
 mod float8;
 mod host;
+mod modules;
 mod numbers;
 mod pins;
 mod port;
@@ -34,6 +36,8 @@ mod _core {
 
     use crate::errors::raise;
 
+    #[pymodule_export]
+    use crate::attributes::{Base, Descriptor};
     #[pymodule_export]
     use crate::buffer::Lender;
     #[pymodule_export]

@@ -11,6 +11,7 @@ use tensor_core::schema::DType;
 use crate::dtype::{ml_dtypes_name, to_format};
 use crate::element;
 use crate::errors::raise;
+use crate::modules::is_loaded;
 
 /// An array of numbers in a field's dtype.
 pub(crate) enum Converted<'py> {
@@ -26,11 +27,7 @@ static GENERIC: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 pub(crate) fn is_numpy_scalar(value: &Bound<'_, PyAny>) -> bool {
     let py = value.py();
     // The package needs NumPy, but a program that never uses it should not wait for its import.
-    let loaded = || {
-        let modules = py.import("sys").and_then(|sys| sys.getattr("modules"));
-        modules.and_then(|modules| modules.contains("numpy")).unwrap_or(false)
-    };
-    (GENERIC.get(py).is_some() || loaded())
+    (GENERIC.get(py).is_some() || is_loaded(intern!(py, "numpy")))
         && GENERIC
             .import(py, "numpy", "generic")
             .and_then(|generic| value.is_instance(generic))

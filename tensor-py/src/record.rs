@@ -127,7 +127,7 @@ impl Handle {
     }
 
     /// Field `index`; None when a received record lacks it.
-    fn field(slf: &Bound<'_, Self>, index: usize) -> PyResult<Option<Field>> {
+    pub(crate) fn field(slf: &Bound<'_, Self>, index: usize) -> PyResult<Option<Field>> {
         let handle = slf.get();
         let declared = handle
             .schema

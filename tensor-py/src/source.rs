@@ -89,6 +89,10 @@ impl<'py> Value<'py> {
         shape: &[i64],
     ) -> PyResult<Value<'py>> {
         let goal = Goal { field, dtype, shape };
+        // Torch first: its tensors are what a handler assigns.
+        if torch::is_plain_tensor(value) {
+            return of_torch(value, goal);
+        }
         if is_number(value) {
             return element::encode(field, dtype, value).map(Value::Element).map_err(raise);
         }
@@ -96,9 +100,6 @@ impl<'py> Value<'py> {
             let view = field.get().view(value.py())?;
             goal.check(Ok(view.dtype()))?;
             return Ok(Value::Field(view));
-        }
-        if torch::is_tensor(value) {
-            return of_torch(value, goal);
         }
         if numbers::is_numpy_scalar(value) {
             let number = value.call_method0(intern!(value.py(), "item"))?;
@@ -109,6 +110,9 @@ impl<'py> Value<'py> {
             || value.is_instance_of::<PyRange>()
         {
             return of_list(value, goal);
+        }
+        if torch::is_tensor(value) {
+            return of_torch(value, goal);
         }
         if let Some(raw) = numbers::raw_bits(value, dtype)? {
             return of_buffer(&raw, PyUntypedBuffer::get(&raw)?, Ok(dtype), goal);

@@ -3,13 +3,14 @@
 use std::ffi::c_void;
 
 use pyo3::exceptions::PyImportError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::{ffi, intern};
 use tensor_core::dynamic::FieldView;
 
 use crate::dlpack::abi::{DLDataType, DLDevice, DLPackExchangeAPI, DLTensor, VERSION};
 use crate::dlpack::export::{Owner, versioned};
+use crate::modules::is_loaded;
 
 /// What is looked up in torch once.
 pub(crate) struct Torch {
@@ -39,11 +40,7 @@ pub(crate) fn torch(py: Python<'_>) -> PyResult<&Torch> {
 
 /// Torch, if this process has imported it: no tensor can exist before.
 fn loaded(py: Python<'_>) -> Option<&Torch> {
-    if let Some(torch) = TORCH.get(py) {
-        return Some(torch);
-    }
-    let modules = py.import("sys").and_then(|sys| sys.getattr("modules")).ok()?;
-    modules.contains("torch").ok().filter(|loaded| *loaded).and_then(|_| torch(py).ok())
+    TORCH.get(py).or_else(|| is_loaded(intern!(py, "torch")).then(|| torch(py).ok()).flatten())
 }
 
 /// The table of C functions, if this torch has one of a version that is known here.
@@ -82,17 +79,16 @@ impl Torch {
     }
 }
 
-/// Address, dtype, shape and strides of a torch tensor, for as long as it is not changed; `None` when the value is no
-/// torch tensor, or its torch has no such function.
+/// Address, dtype, shape and strides of a torch tensor, for as long as it is not changed; `None` when it is none, or its torch has
+/// no such function.
 ///
 /// # Errors
 /// What torch raises for a tensor that DLPack cannot describe: a sparse one, one that needs a gradient.
 pub(crate) fn describe(value: &Bound<'_, PyAny>) -> Option<PyResult<DLTensor>> {
-    let torch = loaded(value.py())?;
-    if !value.is_instance(torch.tensor_type.bind(value.py())).unwrap_or(false) {
+    if !is_tensor(value) {
         return None;
     }
-    let describe = torch.api.and_then(|api| api.dltensor_from_py_object_no_sync)?;
+    let describe = loaded(value.py())?.api.and_then(|api| api.dltensor_from_py_object_no_sync)?;
     let mut tensor = DLTensor {
         data: std::ptr::null_mut(),
         device: DLDevice { device_type: 0, device_id: 0 },
@@ -107,8 +103,14 @@ pub(crate) fn describe(value: &Bound<'_, PyAny>) -> Option<PyResult<DLTensor>> {
     Some(if status == 0 { Ok(tensor) } else { Err(PyErr::fetch(value.py())) })
 }
 
-/// Whether a value is a torch tensor.
+/// Whether a value is a torch tensor and of no subclass.
+pub(crate) fn is_plain_tensor(value: &Bound<'_, PyAny>) -> bool {
+    loaded(value.py()).is_some_and(|torch| value.get_type().is(torch.tensor_type.bind(value.py())))
+}
+
+/// Whether a value is a torch tensor. Torch's own check of a type is Python code and takes a while.
 pub(crate) fn is_tensor(value: &Bound<'_, PyAny>) -> bool {
-    loaded(value.py())
-        .is_some_and(|torch| value.is_instance(torch.tensor_type.bind(value.py())).unwrap_or(false))
+    is_plain_tensor(value)
+        || loaded(value.py())
+            .is_some_and(|torch| value.is_instance(torch.tensor_type.bind(value.py())).unwrap_or(false))
 }

@@ -176,6 +176,22 @@ class Field:
     ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
+class Base:
+    """What instances of record classes are made of."""
+
+    def __new__(cls, handle: Handle, reply: type[Any] | None = None) -> Self: ...
+    @property
+    def _handle(self) -> Handle: ...
+    @property
+    def _reply(self) -> type[Any] | None: ...
+
+class Descriptor:
+    """A field of a record class."""
+
+    def __new__(cls, *_arguments: Any, **_keywords: Any) -> Self: ...
+    index: int
+    """Its number among the fields; -1 before the class is complete."""
+
 @final
 class Lender:
     """What the buffers of fields belong to: ``memoryview(field).obj``."""

@@ -71,10 +71,10 @@ class Dim:
         return f"tb.Dim({self.min}, {self.max})"
 
 
-class Column(Generic[F]):
+class Column(_core.Descriptor, Generic[F]):
     """A field of a record class. On a record it gives the field; assigning to it copies a value in."""
 
-    __slots__ = ("align", "doc", "dtype", "index", "name", "optional", "pad", "shape", "unit")
+    __slots__ = ("align", "doc", "dtype", "name", "optional", "pad", "shape", "unit")
 
     def __init__(
         self,
@@ -95,22 +95,18 @@ class Column(Generic[F]):
         self.unit = unit
         self.doc = doc
         self.name = ""
-        self.index = -1
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = self.name or name
 
-    @overload
-    def __get__(self, record: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, record: Record, owner: type) -> F: ...
-    def __get__(self, record: Record | None, owner: type) -> Self | F:
-        if record is None:
-            return self
-        return record._handle.field(self.index)  # type: ignore[return-value]
+    if TYPE_CHECKING:
 
-    def __set__(self, record: Record, value: Writable) -> None:
-        record._handle.assign(self.index, value)
+        @overload
+        def __get__(self, record: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, record: Record, owner: type) -> F: ...
+        def __get__(self, record: Record | None, owner: type) -> Self | F: ...
+        def __set__(self, record: Record, value: Writable) -> None: ...
 
     def __repr__(self) -> str:
         extents = [extent.name if isinstance(extent, Dim) else str(extent) for extent in self.shape]

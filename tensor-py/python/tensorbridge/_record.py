@@ -30,7 +30,7 @@ DEFAULT: Final = _Default()
 Timeout = float | None | _Default
 
 
-class Record(Mapping[str, "Field | None"]):
+class Record(_core.Base, Mapping[str, "Field | None"]):
     """What two programs share, field by field.
 
     A subclass says what its records are::
@@ -48,14 +48,11 @@ class Record(Mapping[str, "Field | None"]):
     Assigning to a field copies the value in, and an optional field that was not sent reads as None.
     """
 
-    __slots__ = ("__weakref__", "_handle", "_reply")
-
     schema: ClassVar[Schema]
     """What the records are."""
 
     _columns: ClassVar[dict[str, int]]
     _dims: ClassVar[dict[str, int]]
-    _handle: _core.Handle
     _reply: type[Record] | None
 
     def __init_subclass__(cls, *, name: str | None = None, version: int = 0, **rest: Any) -> None:
@@ -103,10 +100,7 @@ class Record(Mapping[str, "Field | None"]):
 
     @classmethod
     def _wrap(cls, handle: _core.Handle, reply: type[Record] | None = None) -> Self:
-        self: Self = object.__new__(cls)
-        _set_handle(self, handle)
-        _set_reply(self, reply)
-        return self
+        return _new(cls, handle, reply)
 
     @classmethod
     def empty(cls, n: int) -> Self:
@@ -215,12 +209,7 @@ class Record(Mapping[str, "Field | None"]):
     __hash__ = object.__hash__
 
     if not TYPE_CHECKING:
-        # A type checker that saw these would accept any name.
-        def __setattr__(self, name, value):
-            if not hasattr(type(getattr(type(self), name, None)), "__set__"):
-                raise self._unknown(name)
-            object.__setattr__(self, name, value)
-
+        # A type checker that saw it would accept any name.
         def __getattr__(self, name):
             if name.startswith("_") or not hasattr(type(self), "schema"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -242,8 +231,7 @@ class Record(Mapping[str, "Field | None"]):
         return _show.as_html(self)
 
 
-_set_handle = Record.__dict__["_handle"].__set__
-_set_reply = Record.__dict__["_reply"].__set__
+_new = _core.Base.__new__
 
 
 def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core._FieldParts:

@@ -1,0 +1,16 @@
+//! What the program has imported: frameworks that it does not use are not imported for it.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+/// Whether the module has been imported.
+pub(crate) fn is_loaded(name: &Bound<'_, PyString>) -> bool {
+    let py = name.py();
+    let modules = MODULES.get_or_try_init(py, || {
+        Ok::<_, PyErr>(py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.unbind())
+    });
+    modules.is_ok_and(|modules| modules.bind(py).contains(name).unwrap_or(false))
+}
