@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from . import _core, _show
@@ -101,6 +101,11 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
     @classmethod
     def _wrap(cls, handle: _core.Handle, reply: type[Record] | None = None) -> Self:
         return _new(cls, handle, reply)
+
+    @classmethod
+    def _maker(cls) -> Callable[[_core.Handle], Self]:
+        """`_wrap` without a reply, for those in a hurry."""
+        return partial(_new, cls)
 
     @classmethod
     def empty(cls, n: int) -> Self:

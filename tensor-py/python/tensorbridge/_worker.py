@@ -84,49 +84,53 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         has been imported. Its exception reaches the caller as `Remote`.
         """
         port = self._connect()
+        receive, answer = port.receive, port.answer
+        # What is called for each request is kept at hand: a call costs a few microseconds.
+        request_of: Callable[[_core.Handle], Any] = self._request._maker()  # type: ignore[union-attr]
+        reply_of: Callable[[_core.Handle], Any] = self._reply._maker()  # type: ignore[union-attr]
         check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
         with _InferenceMode() as inference:
             try:
-                while (exchange := port.receive(None)) is not None:
-                    inference.follow_imports()
-                    self._answer(port, handler, check, *exchange)
-                    del exchange
+                while (exchange := receive(None)) is not None:
+                    asked, filled = exchange
+                    if not inference.entered:
+                        inference.follow_imports()
+                    try:
+                        if check:
+                            _checked(handler, request_of(asked), reply_of(filled))
+                        else:
+                            handler(request_of(asked), reply_of(filled))
+                    except BaseException as error:
+                        _fail(port, asked, filled, error)
+                        if isinstance(error, KeyboardInterrupt):
+                            # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker.
+                            raise
+                    else:
+                        answer(asked, filled)
+                    # Nothing of this call may live on while the next one is waited for.
+                    del exchange, asked, filled
             except _core.HostDied:
                 return
 
-    def _answer(
-        self,
-        port: _core.Server,
-        handler: Callable[[Req, Rep], object],
-        check: bool,
-        asked: _core.Handle,
-        answer: _core.Handle,
-    ) -> None:
-        request: Any = self._request._wrap(asked)  # type: ignore[union-attr]
-        reply: Any = self._reply._wrap(answer)  # type: ignore[union-attr]
-        before = asked.digests() if check else None
-        try:
-            handler(request, reply)
-            if before is not None:
-                _check_untouched(request, before)
-        except BaseException as error:
-            kind, text = type(error).__name__, str(error)
-            # The frames of this package are no news to whoever wrote the handler.
-            trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
-            told = "".join(traceback.format_exception(error.with_traceback(trace)))
-            _forget(error)
-            port.fail(asked, answer, kind, text, told)
-            if isinstance(error, KeyboardInterrupt):
-                # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker, sys.exit() neither.
-                raise
-        else:
-            port.answer(asked, answer)
+
+def _fail(port: _core.Server, asked: _core.Handle, filled: _core.Handle, error: BaseException) -> None:
+    """Tells the caller of an exception, and lets go of everything that it keeps alive."""
+    # The frames of this package are no news to whoever wrote the handler.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    told = "".join(traceback.format_exception(error.with_traceback(trace or error.__traceback__)))
+    kind, text = type(error).__name__, str(error)
+    _forget(error)
+    port.fail(asked, filled, kind, text, told)
 
 
-def _check_untouched(request: Record, before: list[int]) -> None:
-    written = [
-        name for name, old, new in zip(request, before, request._handle.digests(), strict=True) if old != new
-    ]
+def _checked(handler: Callable[[Req, Rep], object], request: Req, reply: Rep) -> None:
+    """Calls the handler, and fails when it wrote into its request."""
+    before = request._handle.digests()
+    handler(request, reply)
+    after = request._handle.digests()
+    written = [name for name, old, new in zip(request, before, after, strict=True) if old != new]
     if written:
         raise RuntimeError(
             f"the handler wrote into its request ({', '.join(written)}): another worker may have to answer it again, "
@@ -154,11 +158,13 @@ class _InferenceMode:
 
     def __init__(self) -> None:
         self._mode: Any = None
+        self.entered = False
 
     def follow_imports(self) -> None:
-        if self._mode is None and "torch" in sys.modules:
+        if "torch" in sys.modules:
             self._mode = sys.modules["torch"].inference_mode()
             self._mode.__enter__()
+            self.entered = True
 
     def __enter__(self) -> _InferenceMode:
         self.follow_imports()
@@ -191,6 +197,10 @@ def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
     answer = handler()
-    with Server(name, spec.request, spec.reply, timeout=MEETING) as server:
+    try:
+        server = Server(name, spec.request, spec.reply, timeout=MEETING)
+    except _core.NotFound:
+        sys.exit(f"tensorbridge: the host of {name!r} was gone before this worker was ready")
+    with server:
         server._connect().follow_host(GRACE)
         server.serve(answer, mutates_request=spec.mutates_request)
