@@ -6,11 +6,13 @@ use pyo3::types::{PyDict, PyString};
 
 static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
-/// Whether the module has been imported.
+/// Whether the module has been imported. `None` in its place says that it must not be.
 pub(crate) fn is_loaded(name: &Bound<'_, PyString>) -> bool {
     let py = name.py();
     let modules = MODULES.get_or_try_init(py, || {
         Ok::<_, PyErr>(py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.unbind())
     });
-    modules.is_ok_and(|modules| modules.bind(py).contains(name).unwrap_or(false))
+    modules.is_ok_and(|modules| {
+        modules.bind(py).get_item(name).is_ok_and(|found| found.is_some_and(|module| !module.is_none()))
+    })
 }

@@ -184,7 +184,10 @@ fn of_torch<'py>(value: &Bound<'py, PyAny>, goal: Goal<'_>) -> PyResult<Value<'p
         let found = format!("a tensor that cannot be read: {}", error.value(py));
         raise_from(py, goal.wrong_dtype(found), error)
     };
-    let Some(described) = torch::describe(&tensor) else { return of_dlpack(&tensor, goal) };
+    let Some(described) = torch::describe(&tensor) else {
+        // A torch without C functions. Its Python function refuses what needs a gradient.
+        return of_dlpack(&tensor.call_method0(intern!(py, "detach"))?, goal);
+    };
     let described = described.or_else(|_| {
         // It needs a gradient, or is none that has memory.
         tensor = tensor.call_method0("detach")?;

@@ -59,7 +59,12 @@ def test_from_lists_and_numbers(record: Everything, dtype: str) -> None:
 def test_from_numpy(record: Everything, dtype: str) -> None:
     target = field(record, f"{dtype}_a")
     value = np.array(VALUES).astype(NUMPY[dtype])
-    for layout in (value, np.asfortranarray(value), value[::-1, ::-1].copy()[::-1, ::-1], np.stack([value] * 2, -1)[..., 0]):
+    for layout in (
+        value,
+        np.asfortranarray(value),
+        value[::-1, ::-1].copy()[::-1, ::-1],
+        np.stack([value] * 2, -1)[..., 0],
+    ):
         target[:] = 0
         target[:] = layout[None]
         assert numbers(target) == VALUES
@@ -181,7 +186,9 @@ def test_no_alias_stays_behind() -> None:
         ("f8_e5m2_a", [[1j]], "TB407", ["f8_e5m2", "complex"]),
     ],
 )
-def test_what_does_not_fit_is_named(record: Everything, field_name: str, value: Any, code: str, words: list[str]) -> None:
+def test_what_does_not_fit_is_named(
+    record: Everything, field_name: str, value: Any, code: str, words: list[str]
+) -> None:
     with pytest.raises(tb.Error) as caught:
         record[field_name] = value
     assert caught.value.code == code

@@ -92,9 +92,12 @@ def test_nothing_that_a_handler_raises_ends_the_worker(hosts: Hosts, name: str) 
 
 def test_a_reply_that_lacks_a_field_is_the_workers_mistake(hosts: Hosts, name: str) -> None:
     hosts.service(name, Number, Number)
-    with answering(name, lambda number, answer: None), tb.Client(name, Number, Number) as client:
-        with pytest.raises(tb.Remote, match="required field `value` of `test.number` was never written"):
-            client.call(value=1)
+    with (
+        answering(name, lambda number, answer: None),
+        tb.Client(name, Number, Number) as client,
+        pytest.raises(tb.Remote, match=r"required field `value` of `test\.number` was never written"),
+    ):
+        client.call(value=1)
 
 
 def test_records_are_released_after_the_handler(hosts: Hosts, name: str) -> None:
@@ -118,9 +121,12 @@ def test_a_handler_that_writes_into_its_request_fails(hosts: Hosts, name: str) -
         scores.logits, scores.best = 0.0, 0
 
     hosts.service(name, Image, Scores)
-    with answering(name, handler), tb.Client(name, Image, Scores) as client:
-        with pytest.raises(tb.Remote, match=r"wrote into its request \(pixels\)"):
-            client.call(pixels=0.0, id=1)
+    with (
+        answering(name, handler),
+        tb.Client(name, Image, Scores) as client,
+        pytest.raises(tb.Remote, match=r"wrote into its request \(pixels\)"),
+    ):
+        client.call(pixels=0.0, id=1)
 
 
 def test_a_service_may_say_that_it_writes_into_requests(hosts: Hosts, name: str) -> None:

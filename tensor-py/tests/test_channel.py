@@ -169,3 +169,26 @@ def test_closing_ends_the_waits_of_other_threads(hosts: Hosts, name: str) -> Non
     receiver.close()
     thread.join(5)
     assert not thread.is_alive() and failed
+
+
+def test_the_end_of_the_host_ends_what_waits_for_it(name: str) -> None:
+    channel = tb.Channel(name, Number, slots=2)
+    sender, receiver = tb.Sender(name, Number), tb.Receiver(name, Number)
+    sender.send(value=1)
+    sender.send(value=2)
+    got: list[int] = []
+    thread = threading.Thread(target=lambda: got.extend(record.value.item() for record in receiver))
+    thread.start()
+    while len(got) < 2:
+        pass
+    channel.close()
+    thread.join(5)
+    assert not thread.is_alive() and got == [1, 2], "iterating ends quietly"
+    held = [sender.loan(timeout=1.0), sender.loan(timeout=1.0)]
+    with pytest.raises(tb.HostDied, match="closed it") as caught:
+        sender.loan()
+    assert caught.value.code == "TB502" and isinstance(caught.value, ConnectionError)
+    for record in held:
+        record.release()
+    sender.close()
+    receiver.close()

@@ -1,4 +1,4 @@
-"""A slot is used again only after the last alias of its record is gone, whatever the alias is and in whatever order they go."""
+"""A slot is used again only after the last alias of its record is gone, whatever it is and in whatever order."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import pickle
-import copy
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -92,13 +92,13 @@ def test_a_forked_childs_aliases_stay_readable(hosts: Hosts, name: str) -> None:
     with tb.Sender(name, Image) as sender, tb.Receiver(name, Image) as receiver:
         sender.send(pixels=2.0, id=1)
         image = receiver.receive()
-        alias = image.pixels.numpy()
+        aliases = [image.pixels.numpy()]
 
         def look() -> None:
-            assert alias.min() == 2.0 and image.pixels.numpy().max() == 2.0
+            assert aliases[0].min() == 2.0 and image.pixels.numpy().max() == 2.0
 
         assert in_child(look) == "fine"
-        del alias
+        aliases.clear()
         image.release()
 
 
@@ -167,9 +167,8 @@ def test_endpoints_are_pickled_as_what_they_expect(hosts: Hosts, name: str) -> N
 def test_an_endpoint_out_of_a_pickle_still_checks_the_schema(name: str) -> None:
     with tb.Channel(name, Number, slots=2), tb.Sender(name) as sender:
         data = pickle.dumps(sender)
-    with tb.Channel(name, Image, slots=2):
-        with pytest.raises(tb.SchemaMismatch, match=r"test\.image"):
-            pickle.loads(data).loan()
+    with tb.Channel(name, Image, slots=2), pytest.raises(tb.SchemaMismatch, match=r"test\.image"):
+        pickle.loads(data).loan()
 
 
 @pytest.mark.parametrize("copier", [pickle.dumps, copy.copy, copy.deepcopy])

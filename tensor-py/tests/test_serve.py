@@ -208,7 +208,11 @@ def test_a_name_is_taken_once(serve: Run, name: str, tmp_path: Path) -> None:
 
 
 def test_the_command_line_names_mistakes(run: Run) -> None:
-    for target, words in [("services", "module:Class"), ("services:Nothing", "has no Nothing"), ("nothing.here:X", "No module")]:
+    for target, words in [
+        ("services", "module:Class"),
+        ("services:Nothing", "has no Nothing"),
+        ("nothing.here:X", "No module"),
+    ]:
         status, _, errors = run("-m", "tensorbridge", "serve", target, env={"TEST_SERVICE": "x"}).finish()
         assert status == 1 and words in errors, errors
     status, output, _ = run("-m", "tensorbridge", "errors").finish()

@@ -57,7 +57,10 @@ def test_fields_and_endpoints_have_names(hosts: Hosts, name: str) -> None:
 def test_a_record_is_a_mapping() -> None:
     image = Image.empty(1)
     assert list(image) == ["pixels", "id"] and len(image) == 2 and "pixels" in image
-    assert {key: field.shape for key, field in image.items() if field is not None} == {"pixels": (1, 3, 4, 5), "id": (1,)}
+    assert {key: field.shape for key, field in image.items() if field is not None} == {
+        "pixels": (1, 3, 4, 5),
+        "id": (1,),
+    }
     assert set(image.torch()) == set(image.numpy()) == {"pixels", "id"}
     assert dict(**image).keys() == image.keys()
     assert image == image and image != Image.empty(1) and len({image, image}) == 1

@@ -18,9 +18,7 @@ SERVICES = ("call", "serve")
 
 @pytest.mark.parametrize("wait", ["adaptive", "spin", "block"])
 @pytest.mark.parametrize("what", ["connect", "loan", "receive", "iterate", "call", "serve"])
-def test_ctrl_c_ends_the_wait(
-    hosts: Hosts, name: str, run: Callable[..., Program], what: str, wait: str
-) -> None:
+def test_ctrl_c_ends_the_wait(hosts: Hosts, name: str, run: Callable[..., Program], what: str, wait: str) -> None:
     if what == "connect" and wait != "adaptive":
         pytest.skip("connecting waits in one way")
     if what in SERVICES:

@@ -33,7 +33,11 @@ def check(cache: str, *arguments: str) -> tuple[int, str]:
 
 
 def lines_with_errors(output: str, path: Path) -> set[int]:
-    return {int(line) for name, line in re.findall(r"^\s*(\S+?):(\d+)(?::\d+)?(?: -|:) error", output, re.M) if Path(name).name == path.name}
+    return {
+        int(line)
+        for name, line in re.findall(r"^\s*(\S+?):(\d+)(?::\d+)?(?: -|:) error", output, re.M)
+        if Path(name).name == path.name
+    }
 
 
 def marked(path: Path) -> set[int]:

@@ -26,7 +26,9 @@ def load(target: str) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tensorbridge", description="Typed tensor records in shared memory.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tensorbridge", description="Typed tensor records in shared memory."
+    )
     parser.add_argument("--version", action="version", version=f"tensorbridge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("serve", help="serve a class that @tb.service decorates")

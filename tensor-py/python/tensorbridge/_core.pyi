@@ -2,7 +2,6 @@
 
 from typing import Any, Self, SupportsIndex, TypeAlias, final
 
-import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
 
@@ -18,11 +17,11 @@ def dtypes() -> list[tuple[str, int]]: ...
 def copied() -> dict[str, int]:
     """The bytes that this process has copied so far, by reason. Aliases copy nothing.
 
-    ``assigned``: values assigned to fields, or to parts of them; ``requested``: copies that a DLPack consumer asked for.
+    ``assigned``: values assigned to fields or parts of them; ``requested``: copies that a DLPack consumer asked for.
     """
 
 def pins() -> list[Pin]:
-    """What this process holds of every arena that it is connected to, or was: loans, received records, and tensors on them.
+    """What this process holds of every arena it is connected to, or was: loans, received records, tensors on them.
 
     A slot that does not come back is somewhere in here, or in another process: ``client.pins()`` names those.
     """
@@ -30,6 +29,7 @@ def pins() -> list[Pin]:
 def unknown_field(schema: Schema, field: str) -> UnknownField: ...
 def dim_unset(schema: str, dim: str) -> DimUnset: ...
 def worker_exited(command: str, reason: str) -> WorkerExited: ...
+
 @final
 class FieldInfo:
     """One field of a schema."""
@@ -94,11 +94,13 @@ class Schema:
 class Field:
     """A field of a record, or of a run of records, which has one more dimension in front.
 
-    It is no alias itself: `torch`, `numpy`, ``memoryview(field)`` and DLPack make aliases of the record's memory, and the record's
-    slot is used again only after the last of them, in any process, is gone. A writable alias counts as writing the field.
+    It is no alias itself: `torch`, `numpy`, ``memoryview(field)`` and DLPack make aliases of the record's memory, and
+    the record's slot is used again only after the last of them, in any process, is gone. A writable alias counts as
+    writing the field.
 
-    Assigning copies: ``field[:] = value``, or an index, from a tensor or array of any framework of the same dtype and shape, or
-    from numbers and lists of them. One element fills the field. ``torch.add(a, b, out=field.torch())`` copies nothing.
+    Assigning copies: ``field[:] = value``, or an index, from a tensor or array of any framework of the same dtype and
+    shape, or from numbers and lists of them. One element fills the field. ``torch.add(a, b, out=field.torch())`` copies
+    nothing.
 
     After the record was sent, called or released, everything but its name raises `Released`; aliases stay valid.
     """
@@ -261,9 +263,7 @@ class Client(_Port):
 class Server(_Port):
     def receive(self, timeout: float | None) -> tuple[Handle, Handle] | None: ...
     def answer(self, request: Handle, reply: Handle) -> None: ...
-    def fail(
-        self, request: Handle, reply: Handle, type_name: str, message: str, traceback: str
-    ) -> None: ...
+    def fail(self, request: Handle, reply: Handle, type_name: str, message: str, traceback: str) -> None: ...
     def stop(self) -> None: ...
     def follow_host(self, grace: float) -> None: ...
 
@@ -296,6 +296,7 @@ class Error(Exception):
 
 class InvalidSchema(Error, ValueError): ...
 class SchemaForm(Error, ValueError): ...
+
 class SchemaMismatch(Error, TypeError):
     arena: str
     what: str
@@ -425,6 +426,7 @@ class Corrupt(Error, RuntimeError):
     what: str
 
 class Forked(Error, RuntimeError): ...
+
 class Closed(Error, ValueError):
     what: str
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     class SupportsDLPack(Protocol):
         def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-    Writable: TypeAlias = (
-        bool | int | float | complex | Field | Buffer | SupportsDLPack | SupportsIndex | Sequence[Any]
-    )
+    Writable: TypeAlias = bool | int | float | complex | Field | Buffer | SupportsDLPack | SupportsIndex | Sequence[Any]
     """What can be assigned to a field: a number, a list, a tensor or an array of any framework."""
 
 F = TypeVar("F", bound="Field | None")

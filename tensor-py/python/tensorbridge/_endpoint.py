@@ -86,7 +86,7 @@ class Endpoint(Generic[P]):
         return self._port is not None and self._port.closed
 
     def close(self) -> None:
-        """Leaves the arena. Records and aliases that are still held stay valid; the memory goes with the last of them."""
+        """Leaves the arena. Records and aliases that are held stay valid; the memory goes with the last of them."""
         self._connect().close()
 
     def __enter__(self) -> Self:

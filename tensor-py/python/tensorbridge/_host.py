@@ -27,7 +27,7 @@ class Host:
         return self._host.pins()
 
     def close(self) -> None:
-        """Gives the name back. Records that somebody holds stay valid; whoever waits gets `HostDied` once this process ends."""
+        """Gives the name back and ends every wait with `HostDied`. Records that somebody holds stay valid."""
         self._host.close()
 
     def __enter__(self) -> Self:

@@ -41,9 +41,9 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             pixels = tb.f32(3, 224, 224, doc="RGB planes, normalised")
             id = tb.u64()
 
-    Instances come from `Client.loan`, `Sender.loan`, `Receiver.receive` and calls, or from `empty` for tests. A field is an
-    attribute and, because a record is a mapping, an item: ``image.pixels`` and ``image["pixels"]`` are the same. A field
-    whose name the class has for something else, such as ``values``, is an item only.
+    Instances come from `Client.loan`, `Sender.loan`, `Receiver.receive` and calls, or from `empty` for tests. A field
+    is an attribute and, because a record is a mapping, an item: ``image.pixels`` and ``image["pixels"]`` are the same.
+    A field whose name the class has for something else, such as ``values``, is an item only.
 
     Assigning to a field copies the value in, and an optional field that was not sent reads as None.
     """
@@ -61,7 +61,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         inherited = getattr(cls, "schema", None)
         if name is None:
             if declared or inherited is None:
-                raise TypeError(f"{cls.__name__} needs a name: class {cls.__name__}(tb.Record, name=\"...\")")
+                raise TypeError(f'{cls.__name__} needs a name: class {cls.__name__}(tb.Record, name="...")')
             return
         if inherited is not None:
             raise TypeError(f"{cls.__name__} cannot extend the record {inherited.name}: declare all its fields")
@@ -95,7 +95,8 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
         def __new__(cls, *args, **kwargs):
             raise TypeError(
-                f"{cls.__name__} is a place in memory: loan one from a Client or a Sender, or make {cls.__name__}.empty(n)"
+                f"{cls.__name__} is a place in memory: loan one from a Client or a Sender, or make "
+                f"{cls.__name__}.empty(n)"
             )
 
     @classmethod
@@ -225,8 +226,8 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"{type(self).__name__} cannot be pickled or copied: it is a place in this machine's memory. Send it through a "
-            "Sender or a Client, or pickle a copy of a field: record.field.numpy().copy()"
+            f"{type(self).__name__} cannot be pickled or copied: it is a place in this machine's memory. Send it "
+            "through a Sender or a Client, or pickle a copy of a field: record.field.numpy().copy()"
         )
 
     def __repr__(self) -> str:

@@ -37,9 +37,9 @@ def serve(
 ) -> None:
     """Serves a class that `service` decorated, until SIGTERM or Ctrl-C.
 
-    This process hosts the service and runs no code of the class. The workers are new processes that run the same command
-    line, in which `serve` answers calls instead of returning at once; so guard it with ``if __name__ == "__main__":``. In a
-    process that a Rust program, or another `serve`, started as a worker, it only answers.
+    This process hosts the service and runs no code of the class. The workers are new processes that run the same
+    command line, in which `serve` answers calls instead of returning at once; so guard it with ``if __name__ ==
+    "__main__":``. In a process that a Rust program, or another `serve`, started as a worker, it only answers.
 
     Args:
         handler: the class; it is called without arguments, once in each worker.
@@ -73,8 +73,8 @@ def _command() -> list[str]:
     arguments = sys.orig_argv[1:]
     if not arguments or not sys.argv or sys.argv[0] == "":
         raise RuntimeError(
-            "tb.serve starts its workers by running this program again, and an interactive session cannot be: put the class "
-            "into a file and run `python -m tensorbridge serve file:Class`"
+            "tb.serve starts its workers by running this program again, and an interactive session cannot be: put the "
+            "class into a file and run `python -m tensorbridge serve file:Class`"
         )
     return [sys.executable, *arguments]
 

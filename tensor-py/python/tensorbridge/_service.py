@@ -49,8 +49,9 @@ def service(
             def __call__(self, image, scores):  # image.pixels is [n, 3, 224, 224], also when n is 1
                 scores.logits[:] = self.model(image.pixels.torch())
 
-    A request is read-only and both records are released when the call returns. An exception reaches the caller as `Remote`;
-    the worker lives on. A worker that dies has its request answered by another, so a handler may see a request twice.
+    A request is read-only and both records are released when the call returns. An exception reaches the caller as
+    `Remote`; the worker lives on. A worker that dies has its request answered by another, so a handler may see a
+    request twice.
 
     Args:
         name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.

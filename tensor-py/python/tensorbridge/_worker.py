@@ -80,8 +80,8 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
     def serve(self, handler: Callable[[Req, Rep], object], *, mutates_request: bool = False) -> None:
         """Answers calls until `stop`, or until the host is gone.
 
-        The handler is called with a run of requests and a run of replies to fill, under ``torch.inference_mode()`` when torch
-        has been imported. Its exception reaches the caller as `Remote`.
+        The handler is called with a run of requests and a run of replies to fill, under ``torch.inference_mode()`` when
+        torch has been imported. Its exception reaches the caller as `Remote`.
         """
         port = self._connect()
         receive, answer = port.receive, port.answer
@@ -178,8 +178,8 @@ class _InferenceMode:
 def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: str) -> None:
     """The life of a worker process: makes the handler, attaches to the host `name`, answers until it is told to stop.
 
-    SIGTERM and Ctrl-C let it finish the call it is in; a second one interrupts the call. It ends when the host does, even in
-    the middle of a call.
+    SIGTERM and Ctrl-C let it finish the call it is in; a second one interrupts the call. It ends when the host does,
+    even in the middle of a call.
     """
     server: Server[Any, Any] | None = None
     asked = False

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_type
 
 import numpy as np
 import tensorbridge as tb
 import torch
 from numpy.typing import NDArray
-from typing_extensions import assert_type
 
 
 class Image(tb.Record, name="vision.image", version=1):
