@@ -19,23 +19,21 @@ mod modelled {
             Futex { word: AtomicU32::new(value), sleepers: Mutex::new(0), woken: Condvar::new() }
         }
 
-        pub(crate) fn sleep(&self, expected: u32, _timeout: Duration) -> bool {
+        pub(crate) fn sleep(&self, expected: u32, _timeout: Duration) {
             let mut sleepers = self.sleepers.lock().unwrap();
             if self.word.load(Ordering::SeqCst) == expected {
                 *sleepers += 1;
                 drop(self.woken.wait(sleepers).unwrap());
             }
-            false
         }
 
-        pub(crate) fn wake(&self, count: u32) -> usize {
+        pub(crate) fn wake(&self, count: u32) {
             let mut sleepers = self.sleepers.lock().unwrap();
             let woken = (*sleepers).min(count as usize);
             *sleepers -= woken;
             for _ in 0..woken {
                 self.woken.notify_one();
             }
-            woken
         }
     }
 }
@@ -59,14 +57,14 @@ mod real {
             Futex { word: AtomicU32::new(value) }
         }
 
-        /// Sleeps while the word is `expected`, for at most `timeout`; returns whether a signal ended the sleep.
-        pub(crate) fn sleep(&self, expected: u32, timeout: Duration) -> bool {
-            crate::wait::futex_wait(&self.word, expected, timeout)
+        /// Sleeps while the word is `expected`, for at most `timeout`.
+        pub(crate) fn sleep(&self, expected: u32, timeout: Duration) {
+            crate::wait::futex_wait(&self.word, expected, timeout);
         }
 
-        /// Wakes up to `count` sleepers and says how many there were.
-        pub(crate) fn wake(&self, count: u32) -> usize {
-            crate::wait::futex_wake(&self.word, count)
+        /// Wakes up to `count` sleepers.
+        pub(crate) fn wake(&self, count: u32) {
+            crate::wait::futex_wake(&self.word, count);
         }
     }
 }

@@ -217,7 +217,7 @@ impl Control {
     fn hints(&self, offset: usize) -> Hints<'_> {
         let words = self.segment.base().as_ptr().wrapping_add(offset).cast::<AtomicU64>();
         // SAFETY: both bitmaps of `hint_words` words are inside the mapping by the layout and 128-byte aligned.
-        Hints::new(unsafe { std::slice::from_raw_parts(words, self.layout.hint_words) })
+        Hints::new(unsafe { std::slice::from_raw_parts(words, self.layout.hint_words) }, self.layout.slots)
     }
 }
 

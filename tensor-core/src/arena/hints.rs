@@ -16,12 +16,14 @@ pub(crate) const SMALL: usize = 16;
 #[derive(Clone, Copy)]
 pub(crate) struct Hints<'a> {
     words: &'a [AtomicU64],
+    slots: usize,
 }
 
 impl<'a> Hints<'a> {
+    /// The hints of `slots` slots; bits beyond them, which only a hostile peer sets, are ignored.
     #[inline]
-    pub(crate) fn new(words: &'a [AtomicU64]) -> Hints<'a> {
-        Hints { words }
+    pub(crate) fn new(words: &'a [AtomicU64], slots: usize) -> Hints<'a> {
+        Hints { words, slots }
     }
 
     #[inline]
@@ -44,12 +46,6 @@ impl<'a> Hints<'a> {
         self.words.is_empty()
     }
 
-    /// Whether one look covers every slot, so that what one thread set in turn is seen in turn.
-    #[inline]
-    pub(crate) fn fits_one_word(self) -> bool {
-        self.words.len() == 1
-    }
-
     #[inline]
     pub(crate) fn any(self) -> bool {
         self.words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
@@ -57,7 +53,7 @@ impl<'a> Hints<'a> {
 
     /// The slots whose hint is set, from `start` round to the slot before it.
     pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + 'a {
-        let words = self.words;
+        let Hints { words, slots } = self;
         assert!(!words.is_empty(), "a small arena is looked at word by word");
         let (first, bit) = (start / 64, start % 64);
         // The first word is looked at twice: its upper part at the beginning, its lower part at the end.
@@ -72,7 +68,7 @@ impl<'a> Hints<'a> {
             std::iter::from_fn(move || {
                 let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
                 bits &= bits - 1;
-                Some(index * 64 + bit)
+                Some(index * 64 + bit).filter(|slot| *slot < slots)
             })
         })
     }
@@ -85,7 +81,7 @@ mod tests {
     #[test]
     fn hints_are_walked_once_round_from_any_start() {
         let words = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
-        let hints = Hints::new(&words);
+        let hints = Hints::new(&words, 192);
         for slot in [0, 5, 63, 64, 130, 191] {
             hints.set(slot);
         }
@@ -94,5 +90,12 @@ mod tests {
         assert_eq!(hints.iter_from(64).collect::<Vec<_>>(), [64, 130, 191, 0, 63]);
         assert_eq!(hints.iter_from(100).collect::<Vec<_>>(), [130, 191, 0, 63, 64]);
         assert_eq!(hints.iter_from(1).collect::<Vec<_>>(), [63, 64, 130, 191, 0]);
+    }
+
+    #[test]
+    fn hints_of_slots_that_are_not_there_are_ignored() {
+        let words = [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)];
+        let hints = Hints::new(&words, 66);
+        assert!(hints.iter_from(65).eq([65].into_iter().chain(0..65)));
     }
 }

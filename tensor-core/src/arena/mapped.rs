@@ -249,8 +249,12 @@ impl Arena {
     pub(crate) fn try_loan(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
         self.check_process()?;
         let found = if self.header.flags & RING_ORDER != 0 {
-            let start = self.control.loan_cursor().fetch_add(1, Ordering::Relaxed) as usize;
-            ops::loan(&self.control, self.me, start, look)
+            let cursor = self.control.loan_cursor();
+            let found = ops::loan(&self.control, self.me, cursor.load(Ordering::Relaxed) as usize, look);
+            if let Some((slot, _)) = found {
+                cursor.store(slot as u64 + 1, Ordering::Relaxed);
+            }
+            found
         } else {
             // Two threads may see the same slot here; the word decides who has it.
             let warm = self.warm.load(Ordering::Relaxed) as usize;
@@ -379,7 +383,7 @@ impl Sleep for CallerPlace<'_> {
         Word(self.control.word(self.slot).load(Ordering::Acquire)).low()
     }
 
-    fn sleep(&self, prepared: u32, timeout: std::time::Duration) -> bool {
-        crate::wait::futex_wait(self.control.low_half(self.slot), prepared, timeout)
+    fn sleep(&self, prepared: u32, timeout: std::time::Duration) {
+        crate::wait::futex_wait(self.control.low_half(self.slot), prepared, timeout);
     }
 }

@@ -10,7 +10,7 @@ use super::ops;
 use super::shared::Shared;
 use super::word::{Phase, Word};
 use crate::sync::{AtomicU32, AtomicU64, Futex, Ordering, fence};
-use crate::wait::{Bell, Look};
+use crate::wait::{Bell, Look, Patience, WaitStrategy, wait_for};
 
 const SENDER: u16 = 2;
 const RECEIVER: u16 = 3;
@@ -21,8 +21,8 @@ struct Model {
     words: Vec<AtomicU64>,
     tickets: Vec<AtomicU64>,
     next_ticket: AtomicU64,
-    free_hints: [AtomicU64; 1],
-    ready_hints: [AtomicU64; 1],
+    free_hints: Vec<AtomicU64>,
+    ready_hints: Vec<AtomicU64>,
     ready_bell: Bell,
     free_bell: Bell,
     caller_asleep: Vec<AtomicU32>,
@@ -32,16 +32,25 @@ struct Model {
 impl Model {
     fn new(slots: usize) -> Arc<Model> {
         Arc::new(Model {
+            free_hints: vec![AtomicU64::new((1 << slots) - 1)],
+            ready_hints: vec![AtomicU64::new(0)],
+            ..Model::without_hints(slots)
+        })
+    }
+
+    /// An arena so small that it has no hints.
+    fn without_hints(slots: usize) -> Model {
+        Model {
             words: (0..slots).map(|_| AtomicU64::new(0)).collect(),
             tickets: (0..slots).map(|_| AtomicU64::new(0)).collect(),
             next_ticket: AtomicU64::new(0),
-            free_hints: [AtomicU64::new((1 << slots) - 1)],
-            ready_hints: [AtomicU64::new(0)],
+            free_hints: Vec::new(),
+            ready_hints: Vec::new(),
             ready_bell: Bell::new(),
             free_bell: Bell::new(),
             caller_asleep: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             caller: Futex::new(0),
-        })
+        }
     }
 
     fn word_of(&self, slot: usize) -> Word {
@@ -50,14 +59,24 @@ impl Model {
 
     /// Takes a record, asleep until there is one.
     fn receive(&self, me: u16) -> usize {
-        loop {
-            let prepared = self.ready_bell.prepare();
-            if let Some((slot, _)) = ops::take(self, me, Look::Words) {
-                return slot;
-            }
-            self.ready_bell.sleep(prepared, std::time::Duration::MAX);
-        }
+        wait_asleep(&self.ready_bell, |look| ops::take(self, me, look))
     }
+
+    /// Loans a slot, asleep until there is one.
+    fn loan(&self, me: u16) -> usize {
+        wait_asleep(&self.free_bell, |look| ops::loan(self, me, 0, look))
+    }
+}
+
+/// What a waiting thread does, without the spinning, for as long as it takes: a wake-up that is lost is a deadlock.
+fn wait_asleep(bell: &Bell, attempt: impl Fn(Look) -> Option<(usize, Word)>) -> usize {
+    let mut patience = Patience {
+        what: "the model",
+        timeout: None,
+        strategy: WaitStrategy::Block,
+        look_around: &mut || Ok(()),
+    };
+    wait_for(&mut patience, bell, |look| Ok(attempt(look))).unwrap().0
 }
 
 impl Shared for Model {
@@ -74,10 +93,10 @@ impl Shared for Model {
         &self.next_ticket
     }
     fn free_hints(&self) -> Hints<'_> {
-        Hints::new(&self.free_hints)
+        Hints::new(&self.free_hints, self.slots())
     }
     fn ready_hints(&self) -> Hints<'_> {
-        Hints::new(&self.ready_hints)
+        Hints::new(&self.ready_hints, self.slots())
     }
     fn ready_bell(&self) -> &Bell {
         &self.ready_bell
@@ -148,6 +167,78 @@ fn a_record_is_taken_by_one_of_two_and_no_wake_is_lost() {
         let [first, second] = receivers.map(|receiver| receiver.join().unwrap());
         assert_ne!(first, second);
     });
+}
+
+#[test]
+fn two_that_send_at_once_wake_two_that_sleep() {
+    explore_bounded(2, || {
+        let arena = Arc::new(Model::without_hints(2));
+        for slot in 0..2 {
+            ops::loan_slot(&*arena, SENDER, slot).unwrap();
+        }
+        let receivers = [RECEIVER, OTHER].map(|me| {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || arena.receive(me))
+        });
+        let send = |arena: &Model, slot: usize| {
+            ops::publish(arena, SENDER, slot, false).unwrap();
+        };
+        let sender = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || send(&arena, 0))
+        };
+        send(&arena, 1);
+        sender.join().unwrap();
+        let [first, second] = receivers.map(|receiver| receiver.join().unwrap());
+        assert_ne!(first, second);
+    });
+}
+
+#[test]
+fn two_slots_released_at_once_wake_two_that_sleep() {
+    explore_bounded(2, || {
+        let arena = Arc::new(Model::without_hints(2));
+        for slot in 0..2 {
+            ops::loan_slot(&*arena, SENDER, slot).unwrap();
+        }
+        let loaners = [RECEIVER, OTHER].map(|me| {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || arena.loan(me))
+        });
+        let release = |arena: &Model, slot: usize| {
+            ops::let_go(arena, slot, |word| word.release_sender(SENDER, false)).unwrap();
+        };
+        let other = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || release(&arena, 0))
+        };
+        release(&arena, 1);
+        other.join().unwrap();
+        let [first, second] = loaners.map(|loaner| loaner.join().unwrap());
+        assert_ne!(first, second);
+    });
+}
+
+#[test]
+fn hints_keep_the_order_sent_whatever_they_say() {
+    for stale in [0b00, 0b01, 0b10, 0b11] {
+        explore(move || {
+            let arena = Model::new(2);
+            arena.ready_hints[0].store(stale, Ordering::Relaxed);
+            let sender = {
+                let arena = Arc::clone(&arena);
+                thread::spawn(move || {
+                    for slot in [1, 0] {
+                        ops::loan_slot(&*arena, SENDER, slot).unwrap();
+                        ops::publish(&*arena, SENDER, slot, false).unwrap();
+                    }
+                })
+            };
+            let seen = ops::take(&*arena, RECEIVER, Look::Hints);
+            sender.join().unwrap();
+            assert!(seen.is_none_or(|(slot, _)| slot == 1), "the second record came first");
+        });
+    }
 }
 
 #[test]
@@ -225,15 +316,7 @@ fn whoever_waits_for_a_free_slot_is_woken_by_a_release() {
         let (slot, _) = ops::loan(&*arena, SENDER, 0, Look::Words).unwrap();
         let other = {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || {
-                loop {
-                    let prepared = arena.free_bell.prepare();
-                    if let Some((slot, _)) = ops::loan(&*arena, OTHER, 0, Look::Words) {
-                        return slot;
-                    }
-                    arena.free_bell.sleep(prepared, std::time::Duration::MAX);
-                }
-            })
+            thread::spawn(move || arena.loan(OTHER))
         };
         ops::let_go(&*arena, slot, |word| word.release_sender(SENDER, false)).unwrap();
         other.join().unwrap();

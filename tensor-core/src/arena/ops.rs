@@ -3,6 +3,7 @@
 //! Each is at most one successful compare-and-swap on a slot's word. What follows it - hints, bells - may be cut off
 //! at any instruction by a kill and is then found by whoever scans the words.
 
+use super::hints::Hints;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::sync::{Ordering, fence_after_swap};
@@ -32,7 +33,18 @@ pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) ->
     let loaned = found.loan(me)?;
     swap(shared, slot, found, loaned).ok()?;
     shared.free_hints().clear(slot);
+    // One ring wakes one sleeper; whoever loans while more are free passes the ring on.
+    shared.free_bell().ring_if(|| any_in(shared, Phase::Free, shared.free_hints()));
     Some((slot, loaned))
+}
+
+/// Whether there may be a slot in this phase: by its hints, or by the words where there are none.
+fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bool {
+    if hints.is_none() {
+        (0..shared.slots()).any(|slot| Word(shared.word(slot).load(Ordering::Acquire)).is(phase))
+    } else {
+        hints.any()
+    }
 }
 
 /// LOANED -> READY, in the order of the tickets. Everything the receiver reads was written before.
@@ -67,10 +79,8 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
             continue;
         }
         shared.ready_hints().clear(slot);
-        if shared.ready_hints().any() || shared.ready_hints().is_none() {
-            // One ring wakes one sleeper; whoever takes while more may be ready passes the ring on.
-            shared.ready_bell().ring();
-        }
+        // As after a loan.
+        shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
         return Some((slot, taken));
     }
 }
@@ -79,13 +89,10 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 ///
 /// One look may pass a slot just before it becomes ready and then find a later record of the same sender. Whatever was
 /// sent before the candidate is visible once the candidate is, so the look is repeated until it gives the same slot
-/// twice; with at most 64 slots one load is the whole look.
+/// twice. Hints in a single word are no exception: one that is stale leads to the later record alone.
 fn lowest_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word)> {
     let look = if shared.ready_hints().is_none() { Look::Words } else { look };
     let mut best = scan_ready(shared, look)?;
-    if look == Look::Hints && shared.ready_hints().fits_one_word() {
-        return Some((best.0, best.1));
-    }
     loop {
         let again = scan_ready(shared, look)?;
         if (again.0, again.1) == (best.0, best.1) {

@@ -6,12 +6,13 @@
 //! least one of them sees the other.
 //!
 //! `asleep` is a flag and not a count: a count would stay too high for good when a sleeper is killed. The price is that
-//! one ring wakes one sleeper and a second ring may find the flag down; therefore whoever is woken, takes something and
-//! sees more, rings again ([`Bell::ring`] after a take).
+//! one ring wakes one sleeper, and until that one raises the flag again others may ring in vain while more sleep. So
+//! whoever is woken raises the flag before it looks ([`Bell::prepare`]), and whoever has found something rings when there
+//! is more ([`Bell::ring_if`]): each wakes the next.
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU32, Futex, Ordering, fence, fence_after_swap};
+use crate::sync::{AtomicU32, Futex, Ordering, fence_after_swap};
 
 /// The two words; `#[repr(C)]` because they live in shared memory.
 #[repr(C)]
@@ -30,30 +31,33 @@ impl Bell {
     #[inline]
     pub(crate) fn prepare(&self) -> u32 {
         let rings = self.rings.word.load(Ordering::Acquire);
-        self.asleep.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.asleep.swap(1, Ordering::Relaxed);
+        fence_after_swap();
         rings
     }
 
-    /// Second half: sleeps unless the bell has rung since `prepare`. Returns whether a signal ended the sleep.
-    pub(crate) fn sleep(&self, prepared: u32, timeout: Duration) -> bool {
-        self.rings.sleep(prepared, timeout)
+    /// Second half: sleeps unless the bell has rung since `prepare`.
+    pub(crate) fn sleep(&self, prepared: u32, timeout: Duration) {
+        self.rings.sleep(prepared, timeout);
     }
 
     /// Wakes one sleeper, if there is any, after something was published by a successful read-modify-write.
     #[inline]
     pub(crate) fn ring(&self) {
+        self.ring_if(|| true);
+    }
+
+    /// As [`Bell::ring`], but only if there is something to wake for, which is looked at when somebody sleeps.
+    #[inline]
+    pub(crate) fn ring_if(&self, something: impl FnOnce() -> bool) {
         fence_after_swap();
-        if self.asleep.load(Ordering::Relaxed) == 0 {
+        if self.asleep.load(Ordering::Relaxed) == 0 || !something() {
             return;
         }
         // Down before the wake: whoever goes to sleep from here on raises it again, and sees the new `rings`.
         self.asleep.store(0, Ordering::Relaxed);
         self.rings.word.fetch_add(1, Ordering::Release);
-        if self.rings.wake(1) > 0 {
-            // There was one, so there may be more.
-            self.asleep.store(1, Ordering::Relaxed);
-        }
+        self.rings.wake(1);
     }
 
     /// Wakes every sleeper: after a recovery, or when the arena closes.

@@ -3,32 +3,29 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-/// Sleeps while `word` is `expected`, for at most `timeout`. Returns whether a signal ended the sleep; why else it
-/// ended does not matter, since whoever waits looks again.
+/// Sleeps while `word` is `expected`, for at most `timeout`. Why the sleep ended does not matter, since whoever waits looks
+/// again.
 #[cfg(connects)]
-pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) -> bool {
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     use rustix::thread::futex::{Flags, Timespec, wait};
     let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
     // Without the PRIVATE flag the word is looked up by the memory it is in, so processes meet on it.
-    wait(word, Flags::empty(), expected, Some(&timeout)) == Err(rustix::io::Errno::INTR)
+    let _ = wait(word, Flags::empty(), expected, Some(&timeout));
 }
 
-/// Wakes up to `count` sleepers and says how many there were.
+/// Wakes up to `count` sleepers.
 #[cfg(connects)]
-pub(crate) fn futex_wake(word: &AtomicU32, count: u32) -> usize {
+pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
     use rustix::thread::futex::{Flags, wake};
-    wake(word, Flags::empty(), count).unwrap_or(0)
+    let _ = wake(word, Flags::empty(), count);
 }
 
 /// Where there is no shared memory, nobody else can change the word: the sleep is a short nap.
 #[cfg(not(connects))]
-pub(crate) fn futex_wait(_: &AtomicU32, _: u32, timeout: Duration) -> bool {
+pub(crate) fn futex_wait(_: &AtomicU32, _: u32, timeout: Duration) {
     std::thread::sleep(timeout.min(Duration::from_millis(1)));
-    false
 }
 
 /// Nobody sleeps on the word itself.
 #[cfg(not(connects))]
-pub(crate) fn futex_wake(_: &AtomicU32, _: u32) -> usize {
-    0
-}
+pub(crate) fn futex_wake(_: &AtomicU32, _: u32) {}

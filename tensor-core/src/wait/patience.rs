@@ -50,16 +50,16 @@ pub(crate) struct Patience<'a> {
 pub(crate) trait Sleep {
     /// Announces the sleep. What is looked at after this and found missing will wake the sleeper when it comes.
     fn prepare(&self) -> u32;
-    /// Sleeps until woken or `timeout`; returns whether a signal ended it.
-    fn sleep(&self, prepared: u32, timeout: Duration) -> bool;
+    /// Sleeps until woken, interrupted by a signal, or `timeout`.
+    fn sleep(&self, prepared: u32, timeout: Duration);
 }
 
 impl Sleep for super::Bell {
     fn prepare(&self) -> u32 {
         super::Bell::prepare(self)
     }
-    fn sleep(&self, prepared: u32, timeout: Duration) -> bool {
-        super::Bell::sleep(self, prepared, timeout)
+    fn sleep(&self, prepared: u32, timeout: Duration) {
+        super::Bell::sleep(self, prepared, timeout);
     }
 }
 
@@ -87,10 +87,8 @@ pub(crate) fn wait_for<T>(
         }
         let left = time_left(patience, start)?;
         (patience.look_around)()?;
+        // Whoever was woken announces itself again before it looks: others may sleep still, and see nobody ring.
         place.sleep(prepared, left.min(SLICE));
-        if let Some(found) = attempt(Look::Hints)? {
-            return Ok(found);
-        }
     }
 }
 
