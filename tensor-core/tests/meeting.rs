@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use tensor_core::dynamic::{
     DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
 };
@@ -213,8 +214,10 @@ fn a_name_has_one_living_host_and_nobody_waits_for_ever_for_none() {
     assert!(!socket_of(&name).exists());
     DynHost::create(&settings(&name, 2), image(), None).unwrap();
 
-    let error = DynHost::create(&settings("No Name", 2), image(), None).map(drop).unwrap_err();
-    assert!(matches!(error, Error::InvalidName { .. }), "{error}");
+    for wrong in ["No Name", "", &"a".repeat(100)] {
+        let error = DynHost::create(&settings(wrong, 2), image(), None).map(drop).unwrap_err();
+        assert!(matches!(error, Error::InvalidName { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -285,4 +288,51 @@ fn whoever_cannot_use_the_arena_gives_its_number_back() {
         assert!(matches!(error, Error::SchemaMismatch(_)), "{error}");
     }
     DynSender::connect(options(&name), &mut nothing).map(drop).unwrap();
+}
+
+#[test]
+fn a_host_that_does_not_answer_keeps_nobody_beyond_the_timeout() {
+    let name = unique("mute");
+    let other = unique("meets");
+    // Makes the directory.
+    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let path = socket_of(&name);
+    let flags = SocketFlags::CLOEXEC;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&listener, 1).unwrap();
+    // The first connections wait in its queue; for the others there is no room.
+    for _ in 0..4 {
+        let start = Instant::now();
+        let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. } | Error::NotFound { .. }), "{error}");
+        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    }
+    let interrupted = EndpointOptions { timeout: None, ..options(&name) };
+    let error = DynSender::connect(interrupted, &mut || Err(Error::Interrupted)).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_host_that_closes_while_somebody_connects_is_waited_for() {
+    let name = unique("closing");
+    let other = unique("meets2");
+    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let path = socket_of(&name);
+    let flags = SocketFlags::CLOEXEC;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&listener, 8).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let patient = EndpointOptions { timeout: Some(Duration::from_secs(10)), ..options(&name) };
+            DynReceiver::connect(patient, &mut nothing).unwrap();
+        });
+        // Closed with a hello in its queue, as by a host that ends; another one follows.
+        std::thread::sleep(Duration::from_millis(50));
+        drop(listener);
+        let _new = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    });
 }

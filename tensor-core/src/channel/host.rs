@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::arena::{Arena, Plan, SLOTS, SPARSE};
 use crate::error::{Error, Holder};
 use crate::peer::Host;
-use crate::schema::Schema;
+use crate::schema::{Schema, is_schema_name};
 use crate::view::Record;
 
 /// What a builder of a host collects.
@@ -37,6 +37,10 @@ impl Hosted {
         request: Schema,
         reply: Option<Schema>,
     ) -> Result<Hosted, Error> {
+        // Before the memory is made, which may take long.
+        if !is_schema_name(&options.name) {
+            return Err(Error::InvalidName { name: options.name.clone() });
+        }
         if !SLOTS.contains(&options.slots) {
             let (least, most) = (*SLOTS.start(), *SLOTS.end());
             return Err(Error::BadSegment {

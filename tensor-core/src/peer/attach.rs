@@ -19,15 +19,12 @@ use crate::wait::SLICE;
 /// How soon a host that is not there yet is looked for again.
 const RETRY: Duration = Duration::from_millis(5);
 
-/// How long a host that answers the connection may take for the handshake, whatever the timeout.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-
 /// Attaches to `name`, waiting for its host for up to `timeout` (`None`: for ever). `look_around` is called while waiting and ends it with
 /// its error.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotTensorbridge`], [`Error::AbiMismatch`], [`Error::WrongUser`], [`Error::Refused`],
-/// those of the directory, and those of [`Arena::attach`].
+/// [`Error::Timeout`] when the host is there and does not answer, those of the directory, and those of [`Arena::attach`].
 pub(crate) fn attach(
     name: &str,
     role: Role,
@@ -37,25 +34,32 @@ pub(crate) fn attach(
 ) -> Result<Arena, Error> {
     let directory = Directory::open()?;
     let file = file_name(name)?;
+    let not_ours =
+        |found: &str| Error::NotTensorbridge { path: directory.path_of(&file), found: found.to_owned() };
     let start = Instant::now();
     let mut looked = start;
-    let socket = loop {
-        let socket = new_socket(SocketFlags::empty())?;
+    let (socket, answer) = loop {
+        let mut closed = false;
+        // Non-blocking: the queue of a host that is stopped may be full.
+        let socket = new_socket(SocketFlags::NONBLOCK)?;
         match connect(&socket, &address(&directory.short_path(&file))?) {
-            Ok(()) => break socket,
+            Ok(()) => match shake_hands(&socket, name, role, timeout, start, look_around)? {
+                Answer::Message(Ok(message)) => break (socket, message),
+                Answer::Message(Err(errno)) => return Err(not_ours(&errno.to_string())),
+                Answer::Closed => closed = true,
+                Answer::Dead => remove_if_dead(&directory, &file)?,
+            },
             Err(Errno::CONNREFUSED) => remove_if_dead(&directory, &file)?,
             Err(Errno::NOENT | Errno::AGAIN | Errno::INTR) => {}
-            Err(errno) => {
-                let found = match errno {
-                    Errno::PROTOTYPE => "a socket of another type".to_owned(),
-                    errno => errno.to_string(),
-                };
-                return Err(Error::NotTensorbridge { path: directory.path_of(&file), found });
-            }
+            Err(Errno::PROTOTYPE) => return Err(not_ours("a socket of another type")),
+            Err(errno) => return Err(not_ours(&errno.to_string())),
         }
         let waited = start.elapsed();
         if timeout.is_some_and(|timeout| waited >= timeout) {
-            return Err(Error::NotFound { name: name.to_owned(), waited, path: directory.path_of(&file) });
+            return Err(match closed {
+                true => not_ours("it closes every connection"),
+                false => Error::NotFound { name: name.to_owned(), waited, path: directory.path_of(&file) },
+            });
         }
         if looked.elapsed() >= SLICE {
             looked = Instant::now();
@@ -63,18 +67,6 @@ pub(crate) fn attach(
         }
         std::thread::sleep(RETRY.min(timeout.map_or(RETRY, |timeout| timeout - waited)));
     };
-    let me = user_id();
-    let peer = peer_of(&socket)?;
-    if peer.uid != me {
-        return Err(Error::WrongUser {
-            what: format!("the host of `{name}`"),
-            found: peer.uid,
-            expected: me,
-        });
-    }
-    let not_ours =
-        |found: &str| Error::NotTensorbridge { path: directory.path_of(&file), found: found.to_owned() };
-    let answer = shake_hands(&socket, role, &not_ours)?;
     let welcome = Welcome::decode(&answer.bytes).ok_or_else(|| not_ours("it answers something else"))?;
     if welcome.abi != ABI {
         return Err(Error::AbiMismatch { ours: ABI, theirs: welcome.abi });
@@ -88,17 +80,49 @@ pub(crate) fn attach(
     Ok(arena)
 }
 
-fn shake_hands(socket: &OwnedFd, role: Role, not_ours: &impl Fn(&str) -> Error) -> Result<Message, Error> {
+/// What became of a hello.
+enum Answer {
+    Message(Result<Message, Errno>),
+    /// The host closed the connection: it is closing, or the hello came too late.
+    Closed,
+    /// The host is dead, and another process has its listener open.
+    Dead,
+}
+
+/// Says hello and waits for the answer until the timeout that began at `start`; for one slice in any case.
+fn shake_hands(
+    socket: &OwnedFd,
+    name: &str,
+    role: Role,
+    timeout: Option<Duration>,
+    start: Instant,
+    look_around: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<Answer, Error> {
+    let (expected, peer) = (user_id(), peer_of(socket)?);
+    if peer.uid != expected {
+        return Err(Error::WrongUser { what: format!("the host of `{name}`"), found: peer.uid, expected });
+    }
+    let is_dead = || peer.process.as_ref().is_none_or(Process::has_ended);
+    if is_dead() {
+        return Ok(Answer::Dead);
+    }
     let me = Process::this()?;
-    let gone = |_: Errno| not_ours("it closed the connection");
-    send(socket, &Hello::new(role as u32).encode(), &[me.as_fd()]).map_err(gone)?;
-    if !readable(socket, HANDSHAKE) {
-        return Err(Error::Timeout { what: "the handshake with the host", after: HANDSHAKE });
+    if send(socket, &Hello::new(role as u32).encode(), &[me.as_fd()]).is_err() {
+        return Ok(Answer::Closed);
     }
-    match receive(socket, MAX_MESSAGE) {
-        Ok(Some(message)) => Ok(message),
-        Ok(None) => Err(not_ours("it closed the connection")),
-        Err(Errno::MFILE) => Err(Error::TooManyFiles { what: "the arena's memory" }),
-        Err(errno) => Err(not_ours(&errno.to_string())),
+    while !readable(socket, SLICE) {
+        if is_dead() {
+            return Ok(Answer::Dead);
+        }
+        if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
+            return Err(Error::Timeout { what: "the handshake with the host", after: start.elapsed() });
+        }
+        look_around()?;
     }
+    Ok(match receive(socket, MAX_MESSAGE) {
+        Ok(Some(message)) => Answer::Message(Ok(message)),
+        Ok(None) | Err(Errno::CONNRESET) => Answer::Closed,
+        Err(Errno::MFILE) => return Err(Error::TooManyFiles { what: "the arena's memory" }),
+        Err(errno) => Answer::Message(Err(errno)),
+    })
 }

@@ -24,11 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The most connections that may be about to say hello.
 const MAX_PENDING: usize = 64;
 
-/// Epoll's number for the listener; pidfds have the participant's number, connections have theirs plus
-/// [`FIRST_CONNECTION`].
-const LISTENER: u64 = u64::MAX;
-const STOP: u64 = u64::MAX - 1;
-const FIRST_CONNECTION: u64 = 1 << 32;
+/// How long a host without resources leaves connections in the listener's queue.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Epoll's numbers. Connections and pidfds have numbers that are never used again: an event that was there before its
+/// descriptor was closed must not be taken for one of whoever comes after.
+const LISTENER: u64 = 0;
+const STOP: u64 = 1;
+const FIRST: u64 = 2;
 
 /// An arena that this process hosts under a name. Dropping it gives the name back; whoever holds records keeps them.
 pub(crate) struct Host {
@@ -95,8 +98,12 @@ struct Reception {
     pending: HashMap<u64, (OwnedFd, Instant)>,
     /// Connections whose participant was let in and has not said that it is attached.
     admitted: HashMap<u64, (OwnedFd, ParticipantId)>,
-    next_connection: u64,
-    participants: HashMap<ParticipantId, OwnedFd>,
+    participants: HashMap<u64, (ParticipantId, OwnedFd)>,
+    next_token: u64,
+    /// Whether epoll watches the listener.
+    listening: bool,
+    /// Until when nobody is let in, because there were no descriptors left for a connection.
+    pause: Option<Instant>,
 }
 
 impl Reception {
@@ -113,53 +120,84 @@ impl Reception {
             _stop: stop,
             pending: HashMap::new(),
             admitted: HashMap::new(),
-            next_connection: FIRST_CONNECTION,
             participants: HashMap::new(),
+            next_token: FIRST,
+            listening: true,
+            pause: None,
         })
     }
 
     fn run(&mut self) {
         let mut events = Vec::with_capacity(64);
-        loop {
-            events.clear();
-            let timeout = self.next_deadline();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => {
-                    tracing::error!(%errno, "the host's thread cannot wait and ends");
-                    return;
-                }
+        while self.turn(&mut events) {}
+    }
+
+    /// Waits for something to happen and deals with it; whether to go on.
+    fn turn(&mut self, events: &mut Vec<epoll::Event>) -> bool {
+        events.clear();
+        let timeout = self.next_deadline();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => {
+                tracing::error!(%errno, "the host's thread cannot wait and ends");
+                return false;
             }
-            let tokens: Vec<u64> = events.iter().map(|event: &epoll::Event| event.data.u64()).collect();
-            for token in tokens {
-                match token {
-                    STOP => return,
-                    LISTENER => self.accept(),
-                    FIRST_CONNECTION.. => self.hear(token),
-                    id => self.bury(id as ParticipantId),
-                }
+        }
+        for event in events {
+            match event.data.u64() {
+                STOP => return false,
+                LISTENER => self.accept(),
+                token if self.participants.contains_key(&token) => self.bury(token),
+                token => self.hear(token),
             }
-            let now = Instant::now();
-            self.pending.retain(|_, (_, deadline)| *deadline > now);
+        }
+        let now = Instant::now();
+        self.pending.retain(|_, (_, deadline)| *deadline > now);
+        self.pause = self.pause.filter(|until| *until > now);
+        self.mind_listener();
+        true
+    }
+
+    /// Leaves new connections in the listener's queue while there is no room for them.
+    fn mind_listener(&mut self) {
+        let room = self.pending.len() < MAX_PENDING && self.pause.is_none();
+        if room != self.listening {
+            let flags = if room { EventFlags::IN } else { EventFlags::empty() };
+            let data = EventData::new_u64(LISTENER);
+            match epoll::modify(&self.epoll, self.name.listener(), data, flags) {
+                Ok(()) => self.listening = room,
+                Err(errno) => tracing::error!(%errno, "the listener cannot be watched"),
+            }
         }
     }
 
+    fn token(&mut self) -> u64 {
+        self.next_token += 1;
+        self.next_token - 1
+    }
+
     fn next_deadline(&self) -> Option<Timespec> {
-        let deadline = self.pending.values().map(|(_, deadline)| *deadline).min()?;
+        let deadline = self.pending.values().map(|(_, deadline)| *deadline).chain(self.pause).min()?;
         let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         Some(Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) })
     }
 
     fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        while let Ok(socket) = accept_with(self.name.listener(), flags) {
-            let token = self.next_connection;
-            let data = EventData::new_u64(token);
-            if self.pending.len() < MAX_PENDING
-                && epoll::add(&self.epoll, &socket, data, EventFlags::IN).is_ok()
-            {
-                self.next_connection += 1;
-                self.pending.insert(token, (socket, Instant::now() + PATIENCE));
+        while self.pending.len() < MAX_PENDING {
+            let token = self.token();
+            let accepted = accept_with(self.name.listener(), flags).and_then(|socket| {
+                epoll::add(&self.epoll, &socket, EventData::new_u64(token), EventFlags::IN).map(|()| socket)
+            });
+            match accepted {
+                Ok(socket) => drop(self.pending.insert(token, (socket, Instant::now() + PATIENCE))),
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(errno) => {
+                    tracing::warn!(%errno, "nobody can attach for lack of resources");
+                    self.pause = Some(Instant::now() + PAUSE);
+                    return;
+                }
             }
         }
     }
@@ -171,7 +209,7 @@ impl Reception {
                 Ok(Some(message)) if message.bytes == ATTACHED => self.arena.confirm(id),
                 // It could not use the arena; it holds nothing.
                 _ => {
-                    self.participants.remove(&id);
+                    self.forget(id);
                     self.arena.retire(id);
                 }
             }
@@ -181,20 +219,14 @@ impl Reception {
         // A probe for a living host connects and says nothing.
         let Ok(Some(message)) = receive(&socket, MAX_MESSAGE) else { return };
         match self.admit(&socket, message) {
-            Ok((id, pidfd)) => {
+            Ok(id) => {
                 let fds = self.arena.fds();
                 let fds = [fds[0], fds[1], self.me.as_fd()];
                 if send(&socket, &Welcome::new(Ok(id)).encode(), &fds).is_err() {
+                    self.forget(id);
                     self.arena.retire(id);
                     return;
                 }
-                if let Err(errno) =
-                    epoll::add(&self.epoll, &pidfd, EventData::new_u64(u64::from(id)), EventFlags::IN)
-                {
-                    tracing::error!(%errno, id, "the life of a participant cannot be watched");
-                }
-                // Replacing closes the pidfd of whoever had the number before, which also takes it out of epoll.
-                self.participants.insert(id, pidfd);
                 self.admitted.insert(token, (socket, id));
             }
             Err(reason) => {
@@ -203,7 +235,13 @@ impl Reception {
         }
     }
 
-    fn admit(&self, socket: &OwnedFd, message: Message) -> Result<(ParticipantId, OwnedFd), String> {
+    /// Watches the life of whoever has this number no more.
+    fn forget(&mut self, id: ParticipantId) {
+        let watched = self.participants.extract_if(|_, (number, _)| *number == id);
+        watched.for_each(|(_, (_, pidfd))| unwatch(&self.epoll, &pidfd));
+    }
+
+    fn admit(&mut self, socket: &OwnedFd, message: Message) -> Result<ParticipantId, String> {
         let hello = Hello::decode(&message.bytes).ok_or("that was not a hello")?;
         if hello.abi != ABI {
             return Err(format!("it speaks ABI {ABI}, not {}", hello.abi));
@@ -217,14 +255,136 @@ impl Reception {
         // A number whose last owner may still have something to say on its connection is not given out.
         let unheard = |id| self.admitted.values().all(|(_, admitted)| *admitted != id);
         let id = self.arena.vacant(unheard).ok_or("all participant numbers are in use")?;
+        // The number's last owner has left, but its process may live on.
+        self.forget(id);
+        let life = self.token();
+        epoll::add(&self.epoll, &pidfd, EventData::new_u64(life), EventFlags::IN)
+            .map_err(|errno| format!("it cannot watch the life of this process: {errno}"))?;
+        self.participants.insert(life, (id, pidfd));
         self.arena.enter(id, peer.pid, hello.role);
-        Ok((id, pidfd))
+        Ok(id)
     }
 
     /// A participant's process has ended.
-    fn bury(&mut self, id: ParticipantId) {
-        if self.participants.remove(&id).is_some() {
+    fn bury(&mut self, token: u64) {
+        if let Some((id, pidfd)) = self.participants.remove(&token) {
+            unwatch(&self.epoll, &pidfd);
             self.arena.recover(id);
         }
+    }
+}
+
+/// Takes a pidfd out of epoll. Closing it is not enough while a forked child of its sender has it too.
+fn unwatch(epoll: &OwnedFd, pidfd: &OwnedFd) {
+    if let Err(errno) = epoll::delete(epoll, pidfd) {
+        tracing::error!(%errno, "a participant cannot be forgotten");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::BorrowedFd;
+
+    use rustix::net::connect;
+    use rustix::pipe::pipe;
+
+    use super::super::directory::Directory;
+    use super::super::name::file_name;
+    use super::super::socket::{address, new_socket};
+    use super::*;
+    use crate::arena::Plan;
+    use crate::schema::{DType, Field, Schema, Shape};
+
+    fn reception(name: &str) -> Reception {
+        let name = format!("{name}.p{}", std::process::id());
+        let schema = Schema::new("host", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]);
+        let plan = Plan { slots: 2, request: schema.unwrap(), reply: None };
+        let arena = Arc::new(Arena::create(&name, plan, 0).unwrap());
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        Reception::new(arena, HostedName::take(&name).unwrap(), stop).unwrap()
+    }
+
+    fn connection(reception: &Reception) -> OwnedFd {
+        let directory = Directory::open().unwrap();
+        let socket = new_socket(SocketFlags::NONBLOCK).unwrap();
+        let file = file_name(reception.arena.name()).unwrap();
+        connect(&socket, &address(&directory.short_path(&file)).unwrap()).unwrap();
+        socket
+    }
+
+    /// Says hello with the end of a pipe for a pidfd, which tells of an end as well as a pidfd does.
+    fn hello(socket: &OwnedFd, life: BorrowedFd<'_>) {
+        send(socket, &Hello::new(1).encode(), &[life]).unwrap();
+    }
+
+    fn welcome(socket: &OwnedFd) -> ParticipantId {
+        let message = receive(socket, MAX_MESSAGE).unwrap().unwrap();
+        Welcome::decode(&message.bytes).unwrap().verdict.unwrap()
+    }
+
+    #[test]
+    fn whoever_gets_a_number_does_not_get_the_death_of_its_last_owner() {
+        let mut reception = reception("stale");
+        let mut events = Vec::with_capacity(8);
+        let mut turn = |reception: &mut Reception| assert!(reception.turn(&mut events));
+        let (first_life, first_end) = pipe().unwrap();
+        let first = connection(&reception);
+        turn(&mut reception);
+        hello(&first, first_life.as_fd());
+        turn(&mut reception);
+        let number = welcome(&first);
+        send(&first, ATTACHED, &[]).unwrap();
+        turn(&mut reception);
+        // The first leaves in good order and its process ends; between the two, another says hello.
+        let (second_life, _second_end) = pipe().unwrap();
+        let second = connection(&reception);
+        turn(&mut reception);
+        reception.arena.retire(number);
+        hello(&second, second_life.as_fd());
+        drop(first_end);
+        turn(&mut reception);
+        assert_eq!(welcome(&second), number);
+        // Its number is in use, so the next one gets another.
+        let (third_life, _third_end) = pipe().unwrap();
+        let third = connection(&reception);
+        turn(&mut reception);
+        send(&second, ATTACHED, &[]).unwrap();
+        turn(&mut reception);
+        hello(&third, third_life.as_fd());
+        turn(&mut reception);
+        assert_ne!(welcome(&third), number);
+    }
+
+    #[test]
+    fn those_that_say_nothing_keep_others_waiting_and_turn_nobody_away() {
+        let mut reception = reception("silent");
+        let mut events = Vec::with_capacity(256);
+        let silent: Vec<OwnedFd> = (0..MAX_PENDING).map(|_| connection(&reception)).collect();
+        assert!(reception.turn(&mut events));
+        let late = connection(&reception);
+        let (life, _end) = pipe().unwrap();
+        hello(&late, life.as_fd());
+        let start = Instant::now();
+        let mut turns = 0;
+        while reception.participants.is_empty() {
+            assert!(reception.turn(&mut events));
+            turns += 1;
+        }
+        assert!(start.elapsed() < 2 * PATIENCE && turns < 10, "{turns} turns in {:?}", start.elapsed());
+        welcome(&late);
+        drop(silent);
+    }
+
+    #[test]
+    fn a_process_whose_life_cannot_be_watched_is_turned_away() {
+        let mut reception = reception("unwatched");
+        let mut events = Vec::with_capacity(8);
+        let socket = connection(&reception);
+        assert!(reception.turn(&mut events));
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        hello(&socket, file.as_fd());
+        assert!(reception.turn(&mut events));
+        let answer = receive(&socket, MAX_MESSAGE).unwrap().unwrap();
+        assert!(Welcome::decode(&answer.bytes).unwrap().verdict.unwrap_err().contains("watch"));
     }
 }

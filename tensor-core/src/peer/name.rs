@@ -32,36 +32,34 @@ impl HostedName {
     pub(super) fn take(name: &str) -> Result<HostedName, Error> {
         let directory = Directory::open()?;
         let file = file_name(name)?;
-        let temporary = format!(".{file}.{}.{}", std::process::id(), rustix::thread::gettid().as_raw_pid());
         let listener = new_socket(SocketFlags::NONBLOCK)?;
-        bind(&listener, &address(&directory.short_path(&temporary))?)
-            .map_err(|errno| Error::Io { what: "binding a socket", source: errno.into() })?;
-        let taken = HostedName::install(&directory, name, &file, &temporary, &listener);
-        let inode = taken.inspect_err(|_| {
-            let _ = unlinkat(directory.fd(), &temporary, AtFlags::empty());
-        })?;
+        let inode = HostedName::install(&directory, name, &file, &listener)?;
         Ok(HostedName { directory, file, inode, listener })
     }
 
-    /// Under the directory's lock: looks whether somebody alive has the name, and puts the bound socket in its place.
-    fn install(
-        directory: &Directory,
-        name: &str,
-        file: &str,
-        temporary: &str,
-        listener: &OwnedFd,
-    ) -> Result<u64, Error> {
+    /// Under the directory's lock: looks whether somebody alive has the name, and puts a listening socket in its place.
+    fn install(directory: &Directory, name: &str, file: &str, listener: &OwnedFd) -> Result<u64, Error> {
         let io = |what| move |errno: Errno| Error::Io { what, source: errno.into() };
-        listen(listener, 128).map_err(io("listen"))?;
-        let lock = DirectoryLock::acquire(directory)?;
+        let _lock = DirectoryLock::acquire(directory)?;
         if let Some(pid) = living_host(directory, file)? {
             return Err(Error::NameTaken { name: name.to_owned(), pid });
         }
-        let stat =
-            statat(directory.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW).map_err(io("stat of a socket"))?;
-        renameat(directory.fd(), temporary, directory.fd(), file).map_err(io("renaming a socket"))?;
-        drop(lock);
-        Ok(stat.st_ino)
+        // Bound under another name first: whoever finds the socket finds it listening.
+        let temporary = format!(".{file}");
+        let remove = || unlinkat(directory.fd(), &temporary, AtFlags::empty());
+        // One that was killed between here and the renaming left it behind.
+        let _ = remove();
+        let install = || {
+            bind(listener, &address(&directory.short_path(&temporary))?).map_err(io("binding a socket"))?;
+            listen(listener, 128).map_err(io("listen"))?;
+            let stat = statat(directory.fd(), &temporary, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(io("stat of a socket"))?;
+            renameat(directory.fd(), &temporary, directory.fd(), file).map_err(io("renaming a socket"))?;
+            Ok(stat.st_ino)
+        };
+        install().inspect_err(|_| {
+            let _ = remove();
+        })
     }
 
     pub(super) fn listener(&self) -> &OwnedFd {
@@ -155,5 +153,67 @@ impl DirectoryLock {
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
         let _ = flock(&self.fd, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+    use crate::arena::Expected;
+    use crate::peer::{Role, attach};
+
+    fn unique(name: &str) -> String {
+        format!("{name}.p{}", std::process::id())
+    }
+
+    #[test]
+    fn what_a_killed_host_left_half_done_is_in_nobodys_way() {
+        let name = unique("halfway");
+        let file = file_name(&name).unwrap();
+        let directory = Directory::open().unwrap();
+        let thread = rustix::thread::gettid().as_raw_pid();
+        for left in [format!(".{file}"), format!(".{file}.{}.{thread}", std::process::id())] {
+            let socket = new_socket(SocketFlags::NONBLOCK).unwrap();
+            bind(&socket, &address(&directory.short_path(&left)).unwrap()).unwrap();
+        }
+        drop(HostedName::take(&name).unwrap());
+        let _ =
+            unlinkat(directory.fd(), format!(".{file}.{}.{thread}", std::process::id()), AtFlags::empty());
+    }
+
+    /// A forked child may have the listener of a dead host without knowing it. Connections to it succeed.
+    #[test]
+    fn the_name_of_a_dead_host_is_free_although_another_process_has_its_listener() {
+        const TEST: &str = "the_name_of_a_dead_host_is_free_although_another_process_has_its_listener";
+        const NAME: &str = "TENSORBRIDGE_TEST_NAME";
+        if let Ok(name) = std::env::var(NAME) {
+            let host = HostedName::take(&name).unwrap();
+            let listener = host.listener.try_clone().unwrap();
+            let mut heir = Command::new("sleep");
+            heir.arg("60").stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
+            println!("\nheir {}", heir.spawn().unwrap().id());
+            std::process::exit(0);
+        }
+        let name = unique("inherited");
+        let program = std::env::current_exe().unwrap();
+        let path = format!("{}::{TEST}", module_path!().split_once("::").unwrap().1);
+        let output =
+            Command::new(program).args(["--exact", &path, "--nocapture"]).env(NAME, &name).output().unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        let heir = output.lines().find_map(|line| line.strip_prefix("heir ")).expect(&output);
+        let heir = Pid::from_raw(heir.parse().unwrap()).unwrap();
+
+        // Whoever looks for a host finds none, soon, and stays out of the dead one's queue.
+        let attached =
+            attach(&name, Role::Sender, &Expected::default(), Some(Duration::ZERO), &mut || Ok(()));
+        let taken = HostedName::take(&name);
+        kill_process(heir, Signal::KILL).unwrap();
+        let error = attached.map(drop).unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }), "{error}");
+        taken.unwrap();
     }
 }

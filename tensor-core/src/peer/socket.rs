@@ -12,6 +12,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, recvmsg, sendmsg, socket_with,
 };
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::error::Error;
 use crate::memory::Process;
@@ -86,40 +87,44 @@ pub(super) struct Peer {
 
 /// Who is at the other end. For a connection to a listener that is whoever called `listen`.
 pub(super) fn peer_of(socket: &OwnedFd) -> Result<Peer, Error> {
-    let credentials = rustix::net::sockopt::socket_peercred(socket)
-        .map_err(|errno| Error::Io { what: "SO_PEERCRED", source: errno.into() })?;
-    let pid = credentials.pid;
-    let process = match peer_pidfd(socket) {
-        Ok(fd) => Some(Process::new(fd)),
-        Err(Errno::SRCH) => None,
-        Err(Errno::NOPROTOOPT) => {
-            // Before Linux 6.5. The id can have been given to another process meanwhile, which only makes a dead host look
-            // alive, never the reverse.
-            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok().map(Process::new)
-        }
-        Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "a pidfd" }),
-        Err(errno) => return Err(Error::Io { what: "SO_PEERPIDFD", source: errno.into() }),
+    let io = |what| move |errno: Errno| Error::Io { what, source: errno.into() };
+    // Not by way of rustix: its process ids are never 0, but that of a process in a foreign namespace is.
+    let credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    // SAFETY: the value is a `ucred`.
+    let credentials = unsafe { option(socket, libc::SO_PEERCRED, credentials) }.map_err(io("SO_PEERCRED"))?;
+    // SAFETY: the value is a descriptor.
+    let pidfd = match unsafe { option::<libc::c_int>(socket, libc::SO_PEERPIDFD, -1) } {
+        // SAFETY: on success the kernel has installed a fresh descriptor that nobody else owns.
+        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        // Before Linux 6.5. The id can have been given to another process meanwhile, which only makes a dead host look
+        // alive, never the reverse.
+        Err(Errno::NOPROTOOPT) => Pid::from_raw(credentials.pid)
+            .ok_or(Errno::NOPROTOOPT)
+            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty())),
+        Err(errno) => Err(errno),
     };
-    Ok(Peer { pid: pid.as_raw_pid() as u32, uid: credentials.uid.as_raw(), process })
+    let process = match pidfd {
+        Ok(fd) => Some(Process::new(fd)),
+        // It has ended and was waited for: ESRCH, or EINVAL from most kernels.
+        Err(Errno::SRCH | Errno::INVAL) => None,
+        Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "a pidfd" }),
+        Err(errno) => return Err(io("SO_PEERPIDFD")(errno)),
+    };
+    Ok(Peer { pid: credentials.pid as u32, uid: credentials.uid, process })
 }
 
-fn peer_pidfd(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
-    let mut fd: libc::c_int = -1;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the option's value is one `c_int`; pointer and length describe the local variable that receives it.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERPIDFD,
-            (&raw mut fd).cast(),
-            &raw mut length,
-        )
-    };
-    if result != 0 {
-        let error = std::io::Error::last_os_error();
-        return Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL));
+/// An option of a socket; `value` is where it goes.
+///
+/// # Safety
+/// The kernel's value for this option must be a `T`.
+unsafe fn option<T>(socket: &OwnedFd, name: libc::c_int, mut value: T) -> Result<T, Errno> {
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: pointer and length describe the local variable; what the kernel writes there is a `T`, says the caller.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) };
+    if result == 0 {
+        return Ok(value);
     }
-    // SAFETY: on success the kernel has installed a fresh descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL))
 }
