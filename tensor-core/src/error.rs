@@ -326,7 +326,7 @@ pub struct Full {
 pub struct Holder {
     /// The process.
     pub pid: u32,
-    /// What it holds them as: `loaned`, `waiting to be received`, `received`, `alias of a sent record`.
+    /// What it holds them as: `loaned`, `waiting to be received`, `received`, an alias.
     pub how: &'static str,
     /// How many slots.
     pub slots: usize,

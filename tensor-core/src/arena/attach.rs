@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use super::control::Control;
 use super::header::{Header, SPARSE};
 use super::layout::{Layout, Plan};
-use super::mapped::{Arena, Expected};
-use super::word::ParticipantId;
+use super::mapped::{Arena, Expected, HOST};
+use super::word::{MAX_PARTICIPANT, ParticipantId};
 use crate::error::{Error, SchemaMismatch};
 use crate::memory::{Process, Segment, SegmentOptions};
 use crate::schema::Schema;
@@ -25,6 +25,9 @@ impl Arena {
         expected: &Expected,
     ) -> Result<Arena, Error> {
         let bad = |reason: String| Error::BadSegment { reason };
+        if !(HOST + 1..=MAX_PARTICIPANT).contains(&me) {
+            return Err(bad(format!("its host gives out the participant number {me}")));
+        }
         let control = Segment::open(control, None, SegmentOptions::default())?;
         let header =
             Control::read_header(&control).ok_or_else(|| bad("it is smaller than a header".into()))?;
@@ -70,13 +73,9 @@ impl Arena {
 fn check_expected(name: &str, plan: &Plan, expected: &Expected) -> Result<(), Error> {
     let what = if plan.reply.is_some() { "request" } else { "record" };
     compare(name, what, expected.request.as_ref(), &plan.request)?;
-    match (&expected.reply, &plan.reply) {
-        (Some(ours), Some(theirs)) => compare(name, "reply", Some(ours), theirs),
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(Error::Refused {
-            name: name.to_owned(),
-            reason: "it is a one-way channel, not a service: use a Sender or a Receiver".to_owned(),
-        }),
+    match &plan.reply {
+        Some(theirs) => compare(name, "reply", expected.reply.as_ref(), theirs),
+        None => Ok(()),
     }
 }
 
@@ -97,13 +96,16 @@ fn compare(arena: &str, what: &'static str, ours: Option<&Schema>, theirs: &Sche
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
     use super::*;
     use crate::arena::layout::HEADER_SIZE;
+    use crate::arena::shared::Shared;
     use crate::schema::{DType, Dim, Extent, Field, Shape};
+    use crate::wait::Look;
 
     fn schema(name: &'static str) -> Schema {
         let ids = Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)]));
@@ -130,8 +132,12 @@ mod tests {
     }
 
     fn attach(control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {
+        attach_as(2, control, data)
+    }
+
+    fn attach_as(me: ParticipantId, control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {
         let host = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
-        Arena::attach(control, data, host, 2, &Expected::default())
+        Arena::attach(control, data, host, me, &Expected::default())
     }
 
     fn data_of(host: &Arena) -> OwnedFd {
@@ -176,6 +182,29 @@ mod tests {
         let host = host();
         let error = attach(sealed(&control_bytes(&host)), sealed(&[0; 4096])).map(drop).unwrap_err();
         assert!(matches!(&error, Error::BadSegment { reason } if reason.contains("4096 bytes")), "{error}");
+    }
+
+    #[test]
+    fn a_participant_number_that_fits_no_word_is_refused() {
+        let host = host();
+        for me in [0, HOST, MAX_PARTICIPANT + 1, u16::MAX] {
+            let control = host.fds()[0].try_clone_to_owned().unwrap();
+            let error = attach_as(me, control, data_of(&host)).map(drop).unwrap_err();
+            assert!(matches!(&error, Error::BadSegment { reason } if reason.contains("number")), "{error}");
+        }
+    }
+
+    #[test]
+    fn hints_at_slots_that_are_not_there_lead_nowhere() {
+        let host = Arc::new(host());
+        let control = host.control();
+        let (free, ready) = (control.free_hints(), control.ready_hints());
+        // 20 slots have a word of 64 hints.
+        (20..64).for_each(|slot| free.set(slot));
+        (20..64).for_each(|slot| ready.set(slot));
+        let claims: Vec<_> = std::iter::from_fn(|| host.try_loan(Look::Hints).unwrap()).collect();
+        assert_eq!(claims.len(), 20);
+        assert!(host.try_take(Look::Hints).unwrap().is_none());
     }
 
     proptest! {

@@ -82,6 +82,8 @@ impl Claim {
         keep_hold: bool,
         aliased: u64,
     ) -> Result<(), Error> {
+        // Before anything is written: what a forked child says must change nothing.
+        self.arena().check_process()?;
         self.write_record(Half::Reply, presence, dims);
         self.finish(Status::Answered, keep_hold, aliased)
     }
@@ -98,6 +100,7 @@ impl Claim {
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn fail(&self, failure: &RemoteError, keep_hold: bool, aliased: u64) -> Result<(), Error> {
+        self.arena().check_process()?;
         self.arena().write_failure(self.slot(), failure);
         self.finish(Status::Failed, keep_hold, aliased)
     }
@@ -113,7 +116,8 @@ impl Claim {
         })
     }
 
-    /// Runs a transition that, unless `keep_hold`, gives this claim's hold away.
+    /// Runs a transition that, unless `keep_hold`, gives this claim's hold away. A hold that is kept is kept even when a
+    /// hostile word refuses the transition: aliases of the slot may live.
     #[inline]
     fn hand_over(
         &self,
@@ -126,13 +130,7 @@ impl Claim {
             arena.claimed[self.slot()].store(0, Ordering::Release);
             self.settle();
         }
-        let result = transition();
-        if keep_hold && result.is_err() {
-            // Whatever a hostile word says, this process is done with the slot.
-            arena.claimed[self.slot()].store(0, Ordering::Release);
-            self.settle();
-        }
-        result.map(|_| ()).map_err(|word| arena.corrupt(self.slot(), word))
+        transition().map(|_| ()).map_err(|word| arena.corrupt(self.slot(), word))
     }
 
     /// How the call ended, or `None` while it has not.

@@ -56,6 +56,8 @@ impl<E: Connect> EndpointBuilder<E> {
     /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], [`Error::TooManyFiles`], and those of the meeting
     /// directory.
     pub fn connect(self) -> Result<E, Error> {
-        Endpoint::connect(&self.options, E::ROLE, &E::expected(), &mut || Ok(())).map(E::connected)
+        let expected = E::expected();
+        let service = expected.reply.is_some();
+        Endpoint::connect(&self.options, E::ROLE, service, &expected, &mut || Ok(())).map(E::connected)
     }
 }

@@ -37,13 +37,22 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// Connects to a one-way channel or, if `service`, to a service.
     pub(crate) fn connect(
         options: &Options,
         role: Role,
+        service: bool,
         expected: &Expected,
         look_around: LookAround<'_>,
     ) -> Result<Endpoint, Error> {
         let arena = attach(&options.name, role, expected, options.timeout, look_around)?;
+        if arena.reply().is_some() != service {
+            let reason = match service {
+                true => "it is a one-way channel: use a Sender or a Receiver",
+                false => "it is a service: use a Client or a Server",
+            };
+            return Err(Error::Refused { name: options.name.clone(), reason: reason.to_owned() });
+        }
         Ok(Endpoint { arena: Arc::new(arena), timeout: options.timeout, strategy: options.strategy })
     }
 

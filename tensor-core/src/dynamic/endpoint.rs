@@ -33,15 +33,7 @@ impl EndpointOptions {
     fn connect(self, role: Role, service: bool, look_around: LookAround<'_>) -> Result<Endpoint, Error> {
         let options = Options { name: self.name, timeout: self.timeout, strategy: self.strategy };
         let expected = Expected { request: self.request, reply: self.reply };
-        let endpoint = Endpoint::connect(&options, role, &expected, look_around)?;
-        if endpoint.arena().reply().is_some() != service {
-            let reason = match service {
-                true => "it is a one-way channel: use a Sender or a Receiver",
-                false => "it is a service: use a Client or a server",
-            };
-            return Err(Error::Refused { name: options.name, reason: reason.to_owned() });
-        }
-        Ok(endpoint)
+        Endpoint::connect(&options, role, service, &expected, look_around)
     }
 }
 
@@ -215,7 +207,7 @@ fn publish(record: DynRecord, strict: bool, call: bool) -> Result<Arc<Lease>, No
     }
     let lease = Arc::clone(record.lease());
     // This function's two references; any other is an alias that keeps the sender's hold.
-    let aliased = Arc::strong_count(&lease) > 2;
+    let aliased = Lease::is_shared(&lease, 2);
     let parts = record.parts();
     match claim_of(&lease).publish(parts.presence(), |dim| parts.dim(dim), call || aliased, lease.aliased()) {
         Ok(()) => Ok(lease),
@@ -413,7 +405,7 @@ impl DynExchange {
     fn lease(&self) -> (Arc<Lease>, bool) {
         let lease = Arc::clone(self.request.lease());
         // The two records' references and the one just made.
-        let aliased = Arc::strong_count(&lease) > 3;
+        let aliased = Lease::is_shared(&lease, 3);
         (lease, aliased)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::arena::Claim;
 use crate::schema::{COLUMN_ALIGN, Column};
@@ -64,6 +65,14 @@ impl Lease {
     pub(super) fn heap(heap: Heap) -> Lease {
         let aliases = heap.columns.iter().map(|_| AtomicU32::new(0)).collect();
         Lease { memory: Memory::Heap(heap), aliases }
+    }
+
+    /// Whether anything but `own` references of the caller leads to the memory. If not, whatever others did with it before
+    /// they let go has happened before this returns.
+    pub(super) fn is_shared(lease: &Arc<Lease>, own: usize) -> bool {
+        let shared = Arc::strong_count(lease) > own;
+        fence(Ordering::Acquire);
+        shared
     }
 
     pub(super) fn claim(&self) -> Option<&Claim> {

@@ -191,7 +191,7 @@ impl DynRecord {
         }
     }
 
-    /// The slot this record is in, its generation and its arena's data inode, or `None` on the heap.
+    /// The slot this record is in and its generation, or `None` on the heap.
     #[must_use]
     pub fn location(&self) -> Option<(usize, u64)> {
         self.lease.claim().map(|claim| (claim.slot(), claim.generation()))
@@ -217,7 +217,7 @@ impl DynRecord {
 impl Drop for DynRecord {
     fn drop(&mut self) {
         if self.received
-            && Arc::strong_count(&self.lease) > 1
+            && Lease::is_shared(&self.lease, 1)
             && let Some(claim) = self.lease.claim()
         {
             // The program is done with the record, and only aliases are left.

@@ -28,7 +28,7 @@ impl Process {
     pub(crate) fn this() -> Result<Process, Error> {
         let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| match errno {
             Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "a pidfd" },
-            Errno::NOSYS => Error::Unsupported { what: "pidfd_open".to_owned(), needs: "5.11 or newer" },
+            Errno::NOSYS => Error::Unsupported { what: "pidfd_open".to_owned(), needs: "5.14 or newer" },
             errno => Error::Io { what: "pidfd_open", source: errno.into() },
         })?;
         Ok(Process { pidfd })

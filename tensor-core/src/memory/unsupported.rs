@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// The error of everything that would connect.
 pub(crate) fn unsupported(what: &str) -> Error {
-    Error::Unsupported { what: what.to_owned(), needs: "5.11 or newer" }
+    Error::Unsupported { what: what.to_owned(), needs: "5.14 or newer" }
 }
 
 #[derive(Debug)]
