@@ -4,6 +4,7 @@ from typing import Any, Self, SupportsIndex, TypeAlias, final
 
 import torch
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import disjoint_base
 
 from ._dtype import Writable
 from ._pins import Pin
@@ -178,6 +179,7 @@ class Field:
     ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
+@disjoint_base
 class Base:
     """What instances of record classes are made of."""
 
@@ -187,6 +189,7 @@ class Base:
     @property
     def _reply(self) -> type[Any] | None: ...
 
+@disjoint_base
 class Descriptor:
     """A field of a record class."""
 

@@ -161,8 +161,10 @@ class _InferenceMode:
         self.entered = False
 
     def follow_imports(self) -> None:
-        if "torch" in sys.modules:
-            self._mode = sys.modules["torch"].inference_mode()
+        torch: Any = sys.modules.get("torch")
+        # None stands for a module that must not be imported, and one that is being imported lacks its functions yet.
+        if hasattr(torch, "inference_mode"):
+            self._mode = torch.inference_mode()
             self._mode.__enter__()
             self.entered = True
 
