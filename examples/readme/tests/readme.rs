@@ -1,7 +1,7 @@
-//! The README's examples are the programs in `examples/readme/`, word for word, and they run.
+//! The README's examples are the programs of this package, word for word, and they run.
 //!
 //! Running them takes a Python that has tensorbridge and torch. `TENSORBRIDGE_PYTHON` names it; `cargo xtask test` does
-//! that. Without it the Rust example is still compiled, by cargo.
+//! that. Without it the Rust example is still compiled.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,19 +11,20 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The README's own name for its examples: `<!-- example: main.rs -->` stands above the block that is `main.rs`.
+/// `<!-- example: worker.py -->` stands above the block that is the file `worker.py`.
 const MARK: &str = "<!-- example: ";
 
 /// Longer than importing torch takes on a busy machine. What takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/readme")
-}
+/// What the README shows, relative to this package.
+const FILES: [&str; 3] = ["client.py", "src/main.rs", "worker.py"];
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The marked blocks of the README: name and text.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let parts = include_str!("../README.md").split(MARK).skip(1);
+    let parts = include_str!("../../../README.md").split(MARK).skip(1);
     let block = |part: &'static str| {
         let (name, rest) = part.split_once(" -->\n```").expect("a block follows the mark");
         let (_language, rest) = rest.split_once('\n').expect("a block has lines");
@@ -38,15 +39,9 @@ fn the_readme_shows_the_examples_word_for_word() {
     let blocks = blocks();
     let mut shown: Vec<&str> = blocks.iter().map(|(name, _)| *name).collect();
     shown.sort_unstable();
-    let mut files: Vec<String> = fs::read_dir(directory())
-        .expect("the examples are there")
-        .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
-        .filter(|name| name.contains('.'))
-        .collect();
-    files.sort_unstable();
-    assert_eq!(shown, files, "what the README shows, and what is in examples/readme");
+    assert_eq!(shown, FILES);
     for (name, text) in blocks {
-        let file = fs::read_to_string(directory().join(name)).expect("it is there");
+        let file = fs::read_to_string(Path::new(PACKAGE).join(name)).expect("it is there");
         assert!(file == text, "examples/readme/{name} is not what README.md shows: make them the same");
     }
 }
@@ -76,7 +71,7 @@ impl Process {
     /// Starts it among the examples; it meets others in `meeting`.
     fn start(command: &mut Command, meeting: &Meeting) -> Process {
         command
-            .current_dir(directory())
+            .current_dir(PACKAGE)
             .env("TENSORBRIDGE_DIR", meeting.path())
             .env("PYTHONDONTWRITEBYTECODE", "1");
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
@@ -139,22 +134,6 @@ impl Drop for Meeting {
     }
 }
 
-/// The Rust example, as cargo builds it.
-fn rust_example() -> PathBuf {
-    let test = std::env::current_exe().expect("this test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
-    let target = profile.parent().expect("it lies in target/<profile>/deps");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--example", "readme", "--target-dir"]).arg(target);
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    // `cargo test --test readme` does not build examples; after a plain `cargo test` this does nothing.
-    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
-    assert!(status.success(), "the README's Rust example does not compile");
-    profile.join("examples/readme")
-}
-
 /// The numbers that a list of numbers shows.
 fn numbers(text: &str) -> Vec<f32> {
     let list = text.trim().trim_start_matches('[').trim_end_matches(']');
@@ -164,10 +143,9 @@ fn numbers(text: &str) -> Vec<f32> {
 
 #[test]
 fn a_rust_program_calls_a_python_worker() {
-    let program = rust_example();
     let Some(python) = python() else { return };
     let meeting = Meeting::new();
-    let mut command = Command::new(program);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_readme"));
     let printed = Process::start(command.env("TENSORBRIDGE_PYTHON", python), &meeting).output();
     let logits = numbers(&printed);
     assert!(logits.len() == 10 && logits.iter().all(|logit| logit.is_finite()), "{printed}");
