@@ -19,6 +19,7 @@ import pytest
 import tensorbridge as tb
 import torch  # noqa: F401
 
+
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 
@@ -27,6 +28,11 @@ _numbers = itertools.count()
 # What the frameworks made while they were imported is there to stay; without it a collection takes a moment only.
 gc.collect()
 gc.freeze()
+
+
+def pytest_configure() -> None:
+    # A shell starts what runs in the background with Ctrl-C ignored, and so would be every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
