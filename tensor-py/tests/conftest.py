@@ -25,6 +25,9 @@ PROGRAMS = TESTS / "programs"
 
 _numbers = itertools.count()
 
+# A runner that was started in the background ignores Ctrl-C, and would hand that down to the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # What the frameworks made while they were imported is there to stay; without it a collection takes a moment only.
 gc.collect()
 gc.freeze()
