@@ -33,11 +33,6 @@ gc.collect()
 gc.freeze()
 
 
-def pytest_configure() -> None:
-    # A shell starts what runs in the background with Ctrl-C ignored, and so would be every program that a test starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def meeting_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory of this session's own, so that sessions do not meet; requests are checked."""
