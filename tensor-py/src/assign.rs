@@ -5,7 +5,7 @@
 
 use pyo3::prelude::*;
 use tensor_core::Error;
-use tensor_core::dynamic::MAX_VIEW_RANK;
+use tensor_core::dynamic::{DynRecord, MAX_VIEW_RANK};
 
 use crate::copied::{Reason, count};
 use crate::dtype::ml_dtypes_name;
@@ -40,32 +40,32 @@ pub(crate) fn assign(
         let alias = torch::torch(py)?.alias(py, handle.export(py, index)?)?;
         check_shape(name, &shape, &tensor.getattr("shape")?.extract::<Vec<i64>>()?).map_err(raise)?;
         alias.call_method1("copy_", (tensor,))?;
-        return handle.with(py, |record| {
-            let view = record.field(index)?;
-            count(Reason::Assigned, view.len() * dtype.size());
-            Ok(())
-        });
+        count(Reason::Assigned, shape.iter().product::<i64>() as usize * dtype.size());
+        return Ok(());
     }
     let source = value.source();
-    handle.with(py, |record| {
+    let bytes = shape.iter().product::<i64>() as usize * dtype.size();
+    let copy = |record: &mut DynRecord| {
         let view = record.field(index)?;
-        let bytes = view.len() * dtype.size();
-        let write = || {
-            let (ptr, size) = (view.ptr().as_ptr(), dtype.size());
-            let target = Target { ptr, size, shape: view.shape(), strides: view.strides() };
-            // SAFETY: the field is writable, checked above, and its elements are valid while `view` lives. The record is
-            // locked, so no other thread can send it or assign to it.
-            unsafe { write(&target, name, &source) }
+        let target = Target {
+            ptr: view.ptr().as_ptr(),
+            size: dtype.size(),
+            shape: view.shape(),
+            strides: view.strides(),
         };
-        match bytes < LARGE {
-            true => write()?,
-            // Other Python threads may run meanwhile.
-            false => py.detach(write)?,
-        }
+        // SAFETY: the field is writable, checked above, and its elements are valid while `view` lives. The record is locked
+        // meanwhile, so no other thread can send it or assign to it.
+        unsafe { write(&target, name, &source) }?;
         record.mark_present(index);
-        count(Reason::Assigned, bytes);
         Ok(())
-    })
+    };
+    match bytes < LARGE {
+        true => handle.with(py, copy)?,
+        // Other Python threads may run meanwhile.
+        false => handle.with_detached(py, copy)?,
+    }
+    count(Reason::Assigned, bytes);
+    Ok(())
 }
 
 fn writable(handle: &Handle, index: usize) -> Result<(), Error> {

@@ -19,10 +19,9 @@ pub(crate) struct Host {
 
 impl Host {
     fn with<T>(&self, work: impl FnOnce(&DynHost) -> T) -> PyResult<T> {
-        match &*self.host.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(host) => Ok(work(host)),
-            None => Err(raise(Error::Closed { what: "host" })),
-        }
+        // The lock is let go of before an exception is made: that may run Python code.
+        let result = self.host.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(work);
+        result.ok_or_else(|| raise(Error::Closed { what: "host" }))
     }
 }
 

@@ -42,7 +42,8 @@ impl<T> Port<T> {
     /// # Errors
     /// [`Error::Closed`].
     pub(crate) fn get(&self) -> PyResult<Arc<T>> {
-        self.lock().clone().ok_or_else(|| raise(Error::Closed { what: self.what }))
+        let endpoint = self.lock().clone();
+        endpoint.ok_or_else(|| raise(Error::Closed { what: self.what }))
     }
 
     /// What a wait looks at now and then: whether the endpoint was closed, or told to stop, meanwhile.

@@ -30,6 +30,15 @@ enum State {
     Gone(&'static str),
 }
 
+impl State {
+    fn work<T>(&mut self, work: impl FnOnce(&mut DynRecord) -> Result<T, Error>) -> Result<T, Error> {
+        match self {
+            State::Live(record) => work(record),
+            State::Gone(how) => Err(Error::Released { how }),
+        }
+    }
+}
+
 /// Whom a record goes back to.
 pub(crate) enum Origin {
     /// Nobody: it was received, or is in this process's own memory.
@@ -59,6 +68,7 @@ impl Handle {
         self.run
     }
 
+    /// Whoever has the lock must not run Python code, nor make an object: a collection could come back for the same lock.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,10 +82,22 @@ impl Handle {
         py: Python<'_>,
         work: impl FnOnce(&mut DynRecord) -> Result<T, Error>,
     ) -> PyResult<T> {
-        match &mut *self.lock(py) {
-            State::Live(record) => work(record).map_err(raise),
-            State::Gone(how) => Err(raise(Error::Released { how })),
-        }
+        let result = self.lock(py).work(work);
+        result.map_err(raise)
+    }
+
+    /// As [`Handle::with`], without the GIL.
+    ///
+    /// # Errors
+    /// As [`Handle::with`].
+    pub(crate) fn with_detached<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut DynRecord) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        // Locked and unlocked while detached: coming back may run whatever others have left to be cleaned up.
+        let result = py.detach(|| self.state.lock().unwrap_or_else(PoisonError::into_inner).work(work));
+        result.map_err(raise)
     }
 
     /// Takes the record out, to be given away.
@@ -83,13 +105,16 @@ impl Handle {
     /// # Errors
     /// [`Error::Released`].
     pub(crate) fn take(&self, py: Python<'_>, how: &'static str) -> PyResult<DynRecord> {
-        let mut state = self.lock(py);
-        match std::mem::replace(&mut *state, State::Gone(how)) {
-            State::Live(record) => Ok(record),
-            State::Gone(earlier) => {
-                *state = State::Gone(earlier);
-                Err(raise(Error::Released { how: earlier }))
+        let earlier = {
+            let mut state = self.lock(py);
+            match &*state {
+                State::Live(_) => std::mem::replace(&mut *state, State::Gone(how)),
+                State::Gone(earlier) => State::Gone(earlier),
             }
+        };
+        match earlier {
+            State::Live(record) => Ok(record),
+            State::Gone(earlier) => Err(raise(Error::Released { how: earlier })),
         }
     }
 

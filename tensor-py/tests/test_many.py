@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorbridge as tb
 from conftest import Hosts, answering, eventually, open_files
 from records import Number
@@ -122,3 +124,31 @@ def test_releasing_while_another_thread_looks(hosts: Hosts, name: str) -> None:
             record.release()
             for thread in threads:
                 thread.join()
+
+
+def test_a_collection_may_come_back_to_the_same_record() -> None:
+    """A finaliser that runs while an exception is made looks at the record that the exception is about."""
+    record = Number.empty(1)
+    field = record.value
+    seen: list[str] = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            seen.append(repr(field))
+
+    record.release()
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(50):
+            Cycle()
+            with pytest.raises(tb.Released):
+                field.item()
+            with pytest.raises(tb.Released):
+                record.send()
+    finally:
+        gc.set_threshold(*threshold)
+    assert seen

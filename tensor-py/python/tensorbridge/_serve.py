@@ -191,7 +191,10 @@ class _Signals:
 
         # Only the main thread may set handlers; elsewhere the program has its own way to stop.
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, handle) for number in self.NUMBERS}
+            for number in self.NUMBERS:
+                # A shell starts what runs in the background with Ctrl-C ignored; so it stays.
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self.before[number] = signal.signal(number, handle)
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self.before.items():

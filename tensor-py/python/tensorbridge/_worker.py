@@ -196,8 +196,10 @@ def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: 
         asked = True
 
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A shell starts what runs in the background with Ctrl-C ignored; so it stays.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, stop)
     answer = handler()
     try:
         server = Server(name, spec.request, spec.reply, timeout=MEETING)
