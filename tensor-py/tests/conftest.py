@@ -19,7 +19,6 @@ import pytest
 import tensorbridge as tb
 import torch  # noqa: F401
 
-
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 
