@@ -28,7 +28,7 @@ def test_many_rounds_leave_nothing_behind(hosts: Hosts, name: str) -> None:
             for number in range(count):
                 with sender.loan() as record:
                     record.value.torch()[...] = number
-                    record.present  # noqa: B018
+                    record.send()
                 with receiver.receive() as got:
                     assert got.value.torch().item() == number
                     assert got.value.numpy() == number
