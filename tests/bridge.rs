@@ -286,7 +286,7 @@ fn the_death_of_the_host_ends_every_wait_and_spares_what_is_held() {
     host.kill();
     let start = Instant::now();
     let error = waiting.join().unwrap();
-    assert!(start.elapsed() < Duration::from_millis(400), "one slice, and what a busy machine adds");
+    assert!(start.elapsed() < Duration::from_secs(5), "long before its own timeout");
     assert!(matches!(error, Error::HostDied { pid: found, .. } if found == pid), "{error}");
     held.pixels_mut().fill(2.0);
     assert_eq!(held.pixels()[150_527], 2.0);
