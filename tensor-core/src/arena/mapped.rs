@@ -387,3 +387,22 @@ impl Sleep for CallerPlace<'_> {
         crate::wait::futex_wait(self.control.low_half(self.slot), prepared, timeout);
     }
 }
+
+#[cfg(all(test, connects))]
+mod tests {
+    use super::super::RING_ORDER;
+    use super::super::testing::three;
+    use super::*;
+
+    #[test]
+    fn a_wait_for_a_slot_does_not_disturb_the_order_of_the_ring() {
+        let [_host, client, _] = three(true, RING_ORDER);
+        let loan = || client.try_loan(Look::Words).unwrap();
+        let claims: Vec<_> = std::iter::from_fn(loan).collect();
+        assert!(claims.iter().map(|claim| claim.slot()).eq(0..20));
+        // What spins for a free slot looks many times.
+        assert!((0..7).all(|_| loan().is_none()));
+        drop(claims);
+        assert!(std::iter::from_fn(loan).map(|claim| claim.slot()).take(20).eq(0..20));
+    }
+}

@@ -27,6 +27,8 @@ mod ops;
 #[cfg(connects)]
 mod recovery;
 mod shared;
+#[cfg(all(test, connects))]
+mod testing;
 #[cfg(not(loom))]
 mod transitions;
 mod word;

@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo xtask loom`.
 
+use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
@@ -27,7 +28,12 @@ struct Model {
     free_bell: Bell,
     caller_asleep: Vec<AtomicU32>,
     caller: Futex,
+    /// The memory of each slot, which loom lets one thread write, or several read, at a time.
+    bytes: Vec<UnsafeCell<u64>>,
 }
+
+// SAFETY: loom reports every access to `bytes` that another one does not happen before.
+unsafe impl Sync for Model {}
 
 impl Model {
     fn new(slots: usize) -> Arc<Model> {
@@ -50,6 +56,7 @@ impl Model {
             free_bell: Bell::new(),
             caller_asleep: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             caller: Futex::new(0),
+            bytes: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
         }
     }
 
@@ -170,6 +177,34 @@ fn a_record_is_taken_by_one_of_two_and_no_wake_is_lost() {
 }
 
 #[test]
+fn the_bytes_of_a_slot_are_one_holders_at_a_time() {
+    explore(|| {
+        let arena = Model::new(1);
+        // SAFETY: loom checks what the words promise: nobody else accesses the bytes meanwhile.
+        let write =
+            |arena: &Model, slot: usize, value| arena.bytes[slot].with_mut(|bytes| unsafe { *bytes = value });
+        // SAFETY: as above.
+        let read = |arena: &Model, slot: usize| arena.bytes[slot].with(|bytes| unsafe { *bytes });
+        let receiver = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || {
+                for round in 1..=2 {
+                    let slot = arena.receive(RECEIVER);
+                    assert_eq!(read(&arena, slot), round);
+                    ops::let_go(&*arena, slot, |word| word.release_receiver(RECEIVER)).unwrap();
+                }
+            })
+        };
+        for round in 1..=2 {
+            let slot = arena.loan(SENDER);
+            write(&arena, slot, round);
+            ops::publish(&*arena, SENDER, slot, false).unwrap();
+        }
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
 fn two_that_send_at_once_wake_two_that_sleep() {
     explore_bounded(2, || {
         let arena = Arc::new(Model::without_hints(2));
@@ -221,14 +256,16 @@ fn two_slots_released_at_once_wake_two_that_sleep() {
 
 #[test]
 fn hints_keep_the_order_sent_whatever_they_say() {
-    for stale in [0b00, 0b01, 0b10, 0b11] {
+    for (stale, order) in
+        [0b00, 0b01, 0b10, 0b11].into_iter().flat_map(|stale| [(stale, [0, 1]), (stale, [1, 0])])
+    {
         explore(move || {
             let arena = Model::new(2);
             arena.ready_hints[0].store(stale, Ordering::Relaxed);
             let sender = {
                 let arena = Arc::clone(&arena);
                 thread::spawn(move || {
-                    for slot in [1, 0] {
+                    for slot in order {
                         ops::loan_slot(&*arena, SENDER, slot).unwrap();
                         ops::publish(&*arena, SENDER, slot, false).unwrap();
                     }
@@ -236,30 +273,31 @@ fn hints_keep_the_order_sent_whatever_they_say() {
             };
             let seen = ops::take(&*arena, RECEIVER, Look::Hints);
             sender.join().unwrap();
-            assert!(seen.is_none_or(|(slot, _)| slot == 1), "the second record came first");
+            assert!(seen.is_none_or(|(slot, _)| slot == order[0]), "the second record came first");
         });
     }
 }
 
 #[test]
 fn a_senders_records_are_taken_in_the_order_sent() {
-    explore(|| {
-        let arena = Model::new(2);
-        let sender = {
-            let arena = Arc::clone(&arena);
-            thread::spawn(move || {
-                // From the back, so that the order of the slots is not that of the records.
-                for slot in [1, 0] {
-                    ops::loan_slot(&*arena, SENDER, slot).unwrap();
-                    ops::publish(&*arena, SENDER, slot, false).unwrap();
-                }
-            })
-        };
-        let first = arena.receive(RECEIVER);
-        let second = arena.receive(RECEIVER);
-        sender.join().unwrap();
-        assert_eq!([first, second], [1, 0]);
-    });
+    for order in [[0, 1], [1, 0]] {
+        explore(move || {
+            let arena = Model::new(2);
+            let sender = {
+                let arena = Arc::clone(&arena);
+                thread::spawn(move || {
+                    for slot in order {
+                        ops::loan_slot(&*arena, SENDER, slot).unwrap();
+                        ops::publish(&*arena, SENDER, slot, false).unwrap();
+                    }
+                })
+            };
+            let first = arena.receive(RECEIVER);
+            let second = arena.receive(RECEIVER);
+            sender.join().unwrap();
+            assert_eq!([first, second], order);
+        });
+    }
 }
 
 #[test]

@@ -62,36 +62,9 @@ impl Arena {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
-    use std::sync::Arc;
-
+    use super::super::testing::{RECEIVER, SENDER, three};
     use super::*;
-    use crate::arena::{Expected, Plan};
-    use crate::memory::Process;
-    use crate::schema::{DType, Field, Schema, Shape};
     use crate::wait::Look;
-
-    const SENDER: ParticipantId = 2;
-    const RECEIVER: ParticipantId = 3;
-
-    fn schema(name: &'static str) -> Schema {
-        Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
-    }
-
-    /// A host, a sender and a receiver, as three processes see the arena. It has more slots than can do without hints.
-    fn three(reply: bool, flags: u32) -> [Arc<Arena>; 3] {
-        let reply = reply.then(|| schema("recovery.reply"));
-        let plan = Plan { slots: 20, request: schema("recovery.request"), reply };
-        let host = Arena::create("recovery", plan, flags).unwrap();
-        let attach = |me| {
-            host.enter(me, std::process::id(), 1);
-            let [control, data] = host.fds().map(|fd| fd.try_clone_to_owned().unwrap());
-            let pidfd = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
-            Arc::new(Arena::attach(control, data, pidfd, me, &Expected::default()).unwrap())
-        };
-        let (sender, receiver) = (attach(SENDER), attach(RECEIVER));
-        [Arc::new(host), sender, receiver]
-    }
 
     #[test]
     fn an_answer_survives_a_worker_that_dies_with_an_alias_of_it() {
@@ -123,35 +96,5 @@ mod tests {
         host.recover(RECEIVER);
         let free = host.control().free_hints().iter_from(0).count();
         assert_eq!(free, 20);
-    }
-
-    #[test]
-    fn a_hold_that_a_hostile_word_disputes_is_kept_while_aliases_live() {
-        let [_host, sender, _] = three(false, 0);
-        let claim = sender.try_loan(Look::Words).unwrap().unwrap();
-        sender.control().word(claim.slot()).store(0, Ordering::Release);
-        assert!(claim.publish(1, |_| None, true, 1).is_err());
-        // The word says that the slot is free, but this process has aliases of it.
-        let again = ops::loan_slot(sender.control(), SENDER, claim.slot()).map(drop);
-        sender.control().word(claim.slot()).store(0, Ordering::Release);
-        assert!(again.is_some());
-        for _ in 0..20 {
-            if let Ok(Some(other)) = sender.try_loan(Look::Words) {
-                assert_ne!(other.slot(), claim.slot());
-                std::mem::forget(other);
-            }
-        }
-    }
-
-    #[test]
-    fn a_wait_for_a_slot_does_not_disturb_the_order_of_the_ring() {
-        let [_host, client, _] = three(true, crate::arena::RING_ORDER);
-        let loan = || client.try_loan(Look::Words).unwrap();
-        let claims: Vec<_> = std::iter::from_fn(loan).collect();
-        assert!(claims.iter().map(|claim| claim.slot()).eq(0..20));
-        // What spins for a free slot looks many times.
-        assert!((0..7).all(|_| loan().is_none()));
-        drop(claims);
-        assert!(std::iter::from_fn(loan).map(|claim| claim.slot()).take(20).eq(0..20));
     }
 }

@@ -190,3 +190,53 @@ pub(super) fn store_if_new(word: &AtomicU64, value: u64) {
         word.store(value, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, connects))]
+mod tests {
+    use super::super::testing::{SENDER, three};
+    use super::*;
+    use crate::wait::Look;
+
+    #[test]
+    fn a_hold_that_a_hostile_word_disputes_is_kept_while_aliases_live() {
+        let [_host, sender, _] = three(false, 0);
+        let claim = sender.try_loan(Look::Words).unwrap().unwrap();
+        sender.control().word(claim.slot()).store(0, Ordering::Release);
+        assert!(claim.publish(1, |_| None, true, 1).is_err());
+        // The word says that the slot is free, but this process has aliases of it.
+        let again = ops::loan_slot(sender.control(), SENDER, claim.slot()).map(drop);
+        sender.control().word(claim.slot()).store(0, Ordering::Release);
+        assert!(again.is_some());
+        for _ in 0..20 {
+            if let Ok(Some(other)) = sender.try_loan(Look::Words) {
+                assert_ne!(other.slot(), claim.slot());
+                std::mem::forget(other);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_forked_child_says_changes_nothing() {
+        let [_host, client, worker] = three(true, 0);
+        let call = client.try_loan(Look::Words).unwrap().unwrap();
+        call.publish(1, |_| None, true, 0).unwrap();
+        let taken = worker.try_take(Look::Words).unwrap().unwrap();
+        let failure =
+            RemoteError { type_name: "a child".to_owned(), message: String::new(), traceback: String::new() };
+        // SAFETY: the child calls nothing that could wait for a lock of another thread, and ends without unwinding.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let refused = matches!(taken.answer(1, |_| None, false, 0), Err(Error::Forked))
+                && matches!(taken.fail(&failure, false, 0), Err(Error::Forked));
+            // SAFETY: nothing of the parent's is run.
+            unsafe { libc::_exit(i32::from(!refused)) };
+        }
+        let mut status = -1;
+        // SAFETY: the status goes to a local variable.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(status, 0);
+        assert_eq!(taken.read_record(Half::Reply).0, 0);
+        assert_eq!(taken.failure().type_name, "");
+        assert_eq!(call.outcome().unwrap(), None);
+    }
+}

@@ -140,3 +140,31 @@ impl Endpoint {
         wait_for(&mut patience, place, attempt)
     }
 }
+
+#[cfg(all(test, connects))]
+mod tests {
+    use super::super::{HostOptions, Hosted};
+    use super::*;
+    use crate::schema::{DType, Field, Schema, Shape};
+
+    #[test]
+    fn a_one_way_endpoint_is_refused_by_a_service_with_the_same_record_and_the_reverse() {
+        let schema = |name: &'static str| {
+            Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
+        };
+        for service in [false, true] {
+            let name = format!("kind{}.p{}", u8::from(service), std::process::id());
+            let reply = service.then(|| schema("kind.reply"));
+            let _host =
+                Hosted::create(&HostOptions::new(&name), schema("kind.request"), reply.clone()).unwrap();
+            let connect = |service: bool| {
+                let reply = service.then(|| schema("kind.reply"));
+                let expected = Expected { request: Some(schema("kind.request")), reply };
+                Endpoint::connect(&Options::new(&name), Role::Receiver, service, &expected, &mut || Ok(()))
+            };
+            connect(service).map(drop).unwrap();
+            let error = connect(!service).map(drop).unwrap_err();
+            assert!(matches!(error, Error::Refused { .. }), "{error}");
+        }
+    }
+}
