@@ -10,12 +10,13 @@ use std::process::Command;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Everything the compiled module is made of. Python files are not: they are imported from where they lie.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
     ".cargo/config.toml",
     "tensor-core/Cargo.toml",
+    "tensor-core/build.rs",
     "tensor-core/src",
     "tensor-py/Cargo.toml",
     "tensor-py/pyproject.toml",
@@ -95,6 +96,13 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_source_is_there() {
+        for source in SOURCES {
+            assert!(repository::root().join(source).exists(), "{source}");
+        }
+    }
 
     #[test]
     fn the_fingerprint_follows_names_and_contents() {

@@ -66,7 +66,7 @@ impl<Reply: Record> Exchange<Reply> {
         // The worker lets go of a record a moment after its answer has arrived.
         let start = Instant::now();
         while service.free_slots() < SLOTS && start.elapsed() < PATIENCE {
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
         let slots = SLOTS.saturating_sub(service.free_slots());
         let in_order = match worker.stop() {
