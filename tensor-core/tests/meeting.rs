@@ -265,6 +265,14 @@ fn what_is_no_tensorbridge_socket_is_named() {
     let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
     assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
     std::fs::remove_file(socket_of(&name)).unwrap();
+
+    std::fs::write(socket_of(&name), "somebody's notes").unwrap();
+    let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
+    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(socket_of(&name)).unwrap(), "somebody's notes");
+    std::fs::remove_file(socket_of(&name)).unwrap();
 }
 
 #[test]

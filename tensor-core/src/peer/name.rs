@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FlockOperation, flock, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, FlockOperation, flock, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, bind, connect, listen};
 
@@ -102,8 +102,15 @@ pub(super) fn file_name(name: &str) -> Result<String, Error> {
 fn living_host(directory: &Directory, file: &str) -> Result<Option<u32>, Error> {
     let probe = new_socket(SocketFlags::NONBLOCK)?;
     match connect(&probe, &address(&directory.short_path(file))?) {
-        // Nobody listens, or there is no such socket.
-        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(None),
+        Err(Errno::NOENT) => Ok(None),
+        // Nobody listens, or somebody put another kind of file there, which is theirs.
+        Err(Errno::CONNREFUSED) => match statat(directory.fd(), file, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if !FileType::from_raw_mode(stat.st_mode).is_socket() => Err(Error::NotTensorbridge {
+                path: directory.path_of(file),
+                found: "a file that is no socket".into(),
+            }),
+            _ => Ok(None),
+        },
         // Its queue is full: somebody does listen, but who cannot be asked.
         Err(Errno::AGAIN) => Ok(Some(0)),
         Err(errno) => Err(Error::NotTensorbridge { path: directory.path_of(file), found: errno.to_string() }),
