@@ -47,8 +47,8 @@ fn connect(name: &str) -> Result<DynSender, Error> {
 fn allow_files(more: usize) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
-    let free = (0..).filter(|fd| !std::fs::exists(format!("/proc/self/fd/{fd}")).unwrap());
-    setrlimit(Resource::Nofile, Rlimit { current: free.skip(more).next(), maximum }).unwrap();
+    let mut free = (0..).filter(|fd| !std::fs::exists(format!("/proc/self/fd/{fd}")).unwrap());
+    setrlimit(Resource::Nofile, Rlimit { current: free.nth(more), maximum }).unwrap();
 }
 
 #[test]
