@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import tensorbridge as tb
 import torch  # noqa: F401
+from environments import build_wheel
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
@@ -47,6 +48,13 @@ def meeting_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         else:
             os.environ[name] = value
     assert not [path.name for path in directory.iterdir() if path.is_socket()], "a socket was left behind"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that users install, built from these sources."""
+    pytest.importorskip("maturin")
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
