@@ -61,6 +61,18 @@ mod names {
     type Alias = [i16; 2];
 
     #[derive(::tensorbridge::Tensor)]
+    #[tensor(dims(m = 1..=2))]
+    #[allow(non_snake_case)]
+    pub(crate) struct Nested {
+        #[tensor(nested)]
+        pub(crate) Here: Option,
+        #[tensor(nested, optional)]
+        pub(crate) r#type: Field,
+        #[tensor(shape = [m])]
+        pub(crate) inner: [f32; 2],
+    }
+
+    #[derive(::tensorbridge::Tensor)]
     #[tensor(export = "tests/export/hygiene.py")]
     /// A class of the module `hygiene.py`.
     pub(crate) struct Field {
@@ -91,6 +103,18 @@ fn hostile_names() {
     field.set_id(8);
     std::assert_eq!(field.id(), 8);
     Owned::<names::r#struct>::zeroed().set_id(9);
+}
+
+#[test]
+fn hostile_names_in_nested_records() {
+    let mut record = Owned::<names::Nested>::zeroed();
+    record.Here_mut().set_type(1);
+    record.Here_mut().set_n(2).unwrap();
+    record.type_mut().set_id(3);
+    record.set_m(1).unwrap();
+    record.inner_mut()[0] = 4.0;
+    std::assert_eq!((record.Here().r#type(), record.inner()[0]), (1, 4.0));
+    std::assert_eq!(record.r#type().map(|field| field.id()), std::option::Option::Some(3));
 }
 
 /// A package that hands `tensorbridge` on.
@@ -125,10 +149,19 @@ fn inside_of_a_function() {
         points: [f32; 3],
     }
 
+    #[derive(::tensorbridge::Tensor)]
+    struct Outer {
+        #[tensor(nested)]
+        inner: Inner,
+    }
+
     let mut record = Owned::<Inner>::zeroed();
     record.set_id(1);
     record.set_n(0).unwrap();
     std::assert_eq!((record.id(), record.points_mut().len()), (1, 0));
+    let mut outer = Owned::<Outer>::zeroed();
+    outer.inner_mut().set_id(2);
+    std::assert_eq!(outer.inner().id(), 2);
 }
 
 macro_rules! record {
@@ -162,9 +195,17 @@ macro_rules! wrapped {
             points: [$ty; 2],
         }
     };
+    (nested $ty:ty) => {
+        #[derive(::tensorbridge::Tensor)]
+        struct Around {
+            #[tensor(nested)]
+            wrapped: $ty,
+        }
+    };
 }
 
 wrapped!(f32);
+wrapped!(nested Wrapped);
 
 #[test]
 fn types_out_of_macro_rules() {
@@ -172,4 +213,7 @@ fn types_out_of_macro_rules() {
     record.set_value(1.0);
     record.points_mut()[0] = 2.0;
     std::assert_eq!((record.value(), record.points()[0]), (1.0, 2.0));
+    let mut around = Owned::<Around>::zeroed();
+    around.wrapped_mut().set_value(3.0);
+    std::assert_eq!(around.wrapped().value(), 3.0);
 }

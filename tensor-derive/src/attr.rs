@@ -8,8 +8,8 @@ use syn::{Attribute, MacroDelimiter, Meta};
 use crate::diag::{Errors, did_you_mean, list};
 
 pub(crate) const STRUCT_KEYS: [&str; 5] = ["name", "version", "dims", "export", "crate"];
-pub(crate) const FIELD_KEYS: [&str; 9] =
-    ["dtype", "shape", "required", "optional", "align", "pad", "unit", "rename", "skip"];
+pub(crate) const FIELD_KEYS: [&str; 10] =
+    ["dtype", "shape", "required", "optional", "align", "pad", "unit", "rename", "nested", "skip"];
 
 /// One `key`, `key = value` or `key(...)`.
 pub(crate) struct Entry {

@@ -7,11 +7,12 @@ use quote::{format_ident, quote};
 use crate::parse::doc_text;
 use crate::spans::storage;
 use crate::spec::{Extent, Field, PadValue, Shape, Spec};
-use crate::{dtype, export, layout, views};
+use crate::{dtype, export, layout, nested, views};
 
 pub(crate) fn emit(spec: &Spec) -> TokenStream {
     let views = views::declare(spec);
     let methods = views::implement(spec);
+    let parts = nested::parts(spec);
     let record = record(spec);
     let layout = layout::record(spec);
     let touched = touch_fields(spec);
@@ -20,6 +21,7 @@ pub(crate) fn emit(spec: &Spec) -> TokenStream {
     quote! {
         #views
         const _: () = {
+            #parts
             #methods
             #record
             #layout
@@ -53,22 +55,24 @@ fn record(spec: &Spec) -> TokenStream {
     let (ref_ident, mut_ident) = (spec.ref_ident(), spec.mut_ident());
     let (name, version, doc) =
         (&spec.name.value, Literal::u32_unsuffixed(spec.version), doc_text(&spec.docs));
-    let dims = spec.dims.iter().map(|dim| {
-        let name = unraw(&dim.ident);
-        let (min, max) = (Literal::u64_unsuffixed(dim.min), Literal::u64_unsuffixed(dim.max));
-        quote!(#private::Dim::from_static(#name, #min, #max))
-    });
-    let fields = spec.fields.iter().map(|field| descriptor(field, spec));
+    let (dims, fields) = if spec.has_nested() {
+        nested::dims_and_fields(spec)
+    } else {
+        let fields = spec.fields.iter().map(|field| descriptor(field, spec));
+        (dims(spec), quote!(&[#(#fields),*]))
+    };
+    let nested = nested::types(spec);
     quote! {
         #[automatically_derived]
         impl #private::Record for #ident {
             const SCHEMA: &'static #private::Schema = {
-                const DIMS: &[#private::Dim] = &[#(#dims),*];
-                const FIELDS: &[#private::Field] = &[#(#fields),*];
+                const DIMS: &[#private::Dim] = #dims;
+                const FIELDS: &[#private::Field] = #fields;
                 &#private::Schema::from_static(#name, #version, #doc, DIMS, FIELDS)
             };
             type Ref = #ref_ident;
             type Mut = #mut_ident;
+            type Nested = #nested;
             type RefStore = #ref_ident<[(); 0]>;
             type MutStore = #mut_ident<[(); 0]>;
             fn __ref_store(__raw: #private::RawView<Self, [(); 0]>) -> Self::RefStore {
@@ -93,8 +97,19 @@ fn record(spec: &Spec) -> TokenStream {
     }
 }
 
+/// The struct's own symbolic dimensions.
+pub(crate) fn dims(spec: &Spec) -> TokenStream {
+    let private = &spec.private;
+    let dims = spec.dims.iter().map(|dim| {
+        let name = unraw(&dim.ident);
+        let (min, max) = (Literal::u64_unsuffixed(dim.min), Literal::u64_unsuffixed(dim.max));
+        quote!(#private::Dim::from_static(#name, #min, #max))
+    });
+    quote!(&[#(#dims),*])
+}
+
 /// `Field::from_static(...)` with what was stated.
-fn descriptor(field: &Field, spec: &Spec) -> TokenStream {
+pub(crate) fn descriptor(field: &Field, spec: &Spec) -> TokenStream {
     let private = &spec.private;
     let (name, unit, doc) = (&field.name.value, &field.unit, doc_text(&field.docs));
     let dtype = dtype_of(field, private);

@@ -47,21 +47,24 @@ pub(crate) fn opaque(input: &DeriveInput, private: &TokenStream) -> TokenStream 
             impl #impl_generics #private::Record for #ident #ty_generics where Self: 'static, #bounds {
                 const SCHEMA: &'static #private::Schema = &#private::Schema::from_static(#name, 0, "", &[], &[]);
                 type Ref = ();
-                type Mut = ();
+                type Mut = #private::NoView;
+                type Nested = ();
                 type RefStore = ();
-                type MutStore = ();
+                type MutStore = #private::NoView;
                 fn __ref_store(_: #private::RawView<Self, [(); 0]>) {}
-                fn __mut_store(_: #private::RawView<Self, [(); 0]>) {}
+                fn __mut_store(_: #private::RawView<Self, [(); 0]>) -> #private::NoView {
+                    #private::NoView
+                }
                 fn __as_ref(__store: &()) -> &() {
                     __store
                 }
-                fn __as_mut_ref(__store: &()) -> &() {
+                fn __as_mut_ref(__store: &#private::NoView) -> &#private::NoView {
                     __store
                 }
-                fn __as_mut(__store: &mut ()) -> &mut () {
+                fn __as_mut(__store: &mut #private::NoView) -> &mut #private::NoView {
                     __store
                 }
-                fn __raw(_: &()) -> &#private::RawView<Self, [(); 0]> {
+                fn __raw(_: &#private::NoView) -> &#private::RawView<Self, [(); 0]> {
                     #private::core::unreachable!()
                 }
             }

@@ -5,7 +5,8 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::emit::{dtype_of, shape_of, unraw};
-use crate::spans::{Ends, shown, storage};
+use crate::nested;
+use crate::spans::{self, Ends, shown, storage};
 use crate::spec::{Extent, Field, Health, Spec};
 
 /// The owned record as the compiler lays it out, compared with the schema's own offsets.
@@ -15,8 +16,15 @@ pub(crate) fn record(spec: &Spec) -> TokenStream {
     let types: Vec<_> = (0..count).map(|at| format_ident!("__TensorField{at}")).collect();
     let names: Vec<_> = (0..count).map(|at| format_ident!("__field{at}")).collect();
     let gaps = (0..count).map(|at| format_ident!("__padding{at}"));
-    let storages = spec.fields.iter().map(|field| &field.ty);
-    let end = Literal::usize_unsuffixed(count);
+    let storages = spec.fields.iter().map(|field| {
+        if field.nested.is_none() {
+            return field.ty.to_token_stream();
+        }
+        let inner = spans::record(&field.ty, private, "SCHEMA");
+        quote!(#private::NestedLayout<{ #private::record_size(#inner) }>)
+    });
+    let firsts = (0..count).map(|at| nested::index(spec, at));
+    let end = nested::count(spec);
     quote! {
         const __FITS: #private::core::primitive::bool = #schema.record_offset(#end).is_some();
         #(type #types =
@@ -32,6 +40,7 @@ pub(crate) fn record(spec: &Spec) -> TokenStream {
             #private::core::mem::align_of::<__TensorLayout>(),
             #private::core::mem::size_of::<__TensorLayout>(),
             &[#((
+                #firsts,
                 #private::core::mem::size_of::<#types>(),
                 #private::core::mem::offset_of!(__TensorLayout, #names),
             )),*],
@@ -51,10 +60,18 @@ pub(crate) fn checks(spec: &Spec) -> TokenStream {
 fn field_checks(at: usize, field: &Field, spec: &Spec) -> Vec<TokenStream> {
     let (private, schema) = (&spec.private, spec.schema());
     let name = unraw(&field.ident);
-    let at = Literal::usize_unsuffixed(at);
+    let part = Literal::usize_unsuffixed(at);
+    let limits = quote!(__DIMS, __PARTS, #part);
+    if field.nested.is_some() {
+        return vec![call(&field.ty, private, "check_part", limits)];
+    }
+    let at = nested::index(spec, at);
     let facts = storage(&field.ty, private, "FACTS");
     let rust = shown(&field.ty);
     let mut checks = vec![call(&field.ty, private, "check_field", quote!(#schema, #at, #facts, __FITS))];
+    if spec.has_nested() {
+        checks.push(call(&field.ident, private, "check_part", limits));
+    }
     if let Some(dtype) = &field.dtype {
         let stated = dtype_of(field, private);
         checks.push(call(dtype, private, "check_dtype", quote!(#name, #rust, #stated, #facts.dtype)));

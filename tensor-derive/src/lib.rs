@@ -9,6 +9,7 @@ mod export;
 mod fallback;
 mod layout;
 mod names;
+mod nested;
 mod parse;
 mod spans;
 mod spec;
@@ -32,6 +33,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | a number | `x() -> u64` | `set_x(value)` |
 /// | an array | `x() -> &[f32]`, `x_array()` | `x_mut() -> &mut [f32]`, `x_array_mut()` |
 /// | a symbolic dimension `n` | `n()` | `set_n(length)` |
+/// | another record, `Pose` | `x() -> &PoseRef` | `x_mut() -> &mut PoseMut` |
 ///
 /// Reading an optional field gives an `Option`; writing a field marks it as present. The `_array` methods give
 /// `ndarray` views of the field's shape. A leading symbolic dimension shortens the slice to the record's own length.
@@ -65,6 +67,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `pad = 0`: what fills a batch beyond a record's own length.
 /// - `unit = "m"`: for people. Documentation comments travel as well.
 /// - `rename = "class_"`: its name in the schema and in Python.
+/// - `nested`: the field is another record, whose struct has this derive too. Its fields become fields of this record,
+///   `pose.position`, and its symbolic dimensions are its own, `pose.points`. With `optional` it is there or not as a
+///   whole: it reads as `None` when none of its fields was written, and can be sent without any of them or with all that
+///   it requires. It has to be said, because to the derive an alias of an array looks the same.
 /// - `skip`: the field is not part of the record.
 #[proc_macro_derive(Tensor, attributes(tensor))]
 pub fn tensor(input: proc_macro::TokenStream) -> proc_macro::TokenStream {

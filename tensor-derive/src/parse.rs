@@ -6,10 +6,11 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DataStruct, DeriveInput, Fields};
 
-use crate::attr::{Place, entries};
+use crate::attr::{Entry, Place, entries};
 use crate::diag::Errors;
 use crate::names::snake_case;
-use crate::spec::{Field, Health, Spec, Text};
+use crate::spans::shown;
+use crate::spec::{Field, Health, Spec, Store, Text};
 use crate::{types, value};
 
 /// The struct as a specification. When it is nothing that a schema could be made of, which is reported, only the path of
@@ -136,6 +137,7 @@ fn parse_field(field: &syn::Field, ident: &Ident, spec: &Spec, errors: &mut Erro
         align: None,
         pad: None,
         unit: String::new(),
+        nested: None,
         health: Health::Sound,
     };
     let mut skip = None;
@@ -155,6 +157,10 @@ fn parse_field(field: &syn::Field, ident: &Ident, spec: &Spec, errors: &mut Erro
                 if let Some(name) = value::name(entry, "class_", errors) {
                     parsed.name = name;
                 }
+            }
+            "nested" => {
+                value::flag(entry, errors);
+                parsed.nested = Some(entry.key.clone());
             }
             "skip" => skip = value::flag(entry, errors),
             _ => {}
@@ -176,11 +182,50 @@ fn parse_field(field: &syn::Field, ident: &Ident, spec: &Spec, errors: &mut Erro
     if let Some(stand_in) = types::refuse(&parsed.ty, &spec.private, errors) {
         parsed.store = types::store(&stand_in);
         parsed.ty = stand_in;
+        parsed.nested = parsed.nested.filter(|_| matches!(parsed.store, Store::Opaque));
     }
-    if errors.count() > so_far {
+    if parsed.nested.is_some() {
+        nested(&mut parsed, &entries, spec, errors);
+    }
+    if errors.count() > so_far && parsed.health == Health::Sound {
         parsed.health = Health::Broken;
     }
     Some(parsed)
+}
+
+/// The rules of a field that is another record.
+fn nested(field: &mut Field, entries: &[Entry], spec: &Spec, errors: &mut Errors) {
+    let (name, ty) = (field.ident.unraw(), shown(&field.ty));
+    for entry in entries {
+        let key = entry.name();
+        if ["dtype", "shape", "align", "pad", "unit"].contains(&key.as_str()) {
+            let message = format_args!("`{key}` says nothing about the nested record `{name}`");
+            errors.help(&entry.key, message, format_args!("state it on a field of `{ty}`"));
+        }
+    }
+    match types::store(&field.ty) {
+        Store::Array { element: None, .. } => {
+            let record = shown(types::element(&field.ty));
+            let message = format_args!("`{ty}`: arrays of records are not supported");
+            let help = format_args!(
+                "give the fields of `{record}` one more dimension, as in `position: [[f32; 3]; 4]`, or nest `{record}` once \
+                 for each, in fields of their own"
+            );
+            errors.help(&field.ty, message, help);
+            // One of them stands in, so that the rest of the struct still works.
+            field.ty = types::element(&field.ty).clone();
+        }
+        Store::Array { .. } | Store::Scalar(_) => {
+            errors.help(&field.ty, format_args!("`{ty}` is not a record"), "remove `nested`");
+            field.nested = None;
+        }
+        Store::Opaque | Store::Record => {}
+    }
+    if types::is_struct(&field.ty, &spec.ident) {
+        let message = format_args!("`{}` cannot contain itself", spec.ident.unraw());
+        errors.help(&field.ty, message, "a record has a fixed size: refer to another record by a number");
+        field.health = Health::Dropped;
+    }
 }
 
 fn docs(attrs: &[Attribute]) -> Vec<Attribute> {

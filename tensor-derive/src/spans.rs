@@ -58,9 +58,19 @@ pub(crate) fn shown(tokens: impl ToTokens) -> String {
 
 /// `<ty as Storage>::item`, an error about which points at `ty`.
 pub(crate) fn storage(ty: &Type, private: &TokenStream, item: &str) -> TokenStream {
+    item_of(ty, private, "Storage", item)
+}
+
+/// `<ty as Record>::item`, an error about which points at `ty`.
+pub(crate) fn record(ty: &Type, private: &TokenStream, item: &str) -> TokenStream {
+    item_of(ty, private, "Record", item)
+}
+
+fn item_of(ty: &Type, private: &TokenStream, of: &str, item: &str) -> TokenStream {
     let ends = Ends::of(ty);
+    let of = proc_macro2::Ident::new(of, ends.last);
     let item = proc_macro2::Ident::new(item, ends.last);
-    let tail = quote_spanned!(ends.last=> as #private::Storage>::#item);
+    let tail = quote_spanned!(ends.last=> as #private::#of>::#item);
     ends.begin(quote!(<#ty #tail))
 }
 

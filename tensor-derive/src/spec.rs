@@ -64,6 +64,8 @@ pub(crate) struct Field {
     pub(crate) align: Option<(u32, Literal)>,
     pub(crate) pad: Option<Pad>,
     pub(crate) unit: String,
+    /// Set where the field is another record.
+    pub(crate) nested: Option<Ident>,
     pub(crate) store: Store,
     pub(crate) health: Health,
 }
@@ -85,11 +87,14 @@ impl Field {
 
     /// How it is stored, a stated shape taken into account.
     pub(crate) fn kind(&self) -> Store {
+        if self.nested.is_some() {
+            return Store::Record;
+        }
         let Some(shape) = &self.shape else { return self.store.clone() };
         let element = match &self.store {
             Store::Scalar(element) => Some(element.clone()),
             Store::Array { element, .. } => element.clone(),
-            Store::Opaque => None,
+            Store::Opaque | Store::Record => None,
         };
         Store::Array { element, rank: Some(shape.extents.len()) }
     }
@@ -97,14 +102,16 @@ impl Field {
     /// The names of the methods that it gets.
     pub(crate) fn methods(&self) -> Vec<String> {
         let name = self.ident.unraw();
-        let array = [format!("{name}_mut"), format!("{name}_array"), format!("{name}_array_mut")];
         let mut methods = vec![name.to_string()];
         let kind = self.kind();
-        if !matches!(kind, Store::Array { .. }) {
+        if matches!(kind, Store::Scalar(_) | Store::Opaque) {
             methods.push(format!("set_{name}"));
         }
         if !matches!(kind, Store::Scalar(_)) {
-            methods.extend(array);
+            methods.push(format!("{name}_mut"));
+        }
+        if matches!(kind, Store::Array { .. } | Store::Opaque) {
+            methods.extend([format!("{name}_array"), format!("{name}_array_mut")]);
         }
         methods
     }
@@ -119,6 +126,11 @@ impl Field {
 }
 
 impl Spec {
+    /// Whether any field is another record.
+    pub(crate) fn has_nested(&self) -> bool {
+        self.fields.iter().any(|field| field.nested.is_some())
+    }
+
     /// The place of a symbolic dimension in the schema.
     pub(crate) fn dim_index(&self, name: &Ident) -> Option<usize> {
         self.dims.iter().position(|dim| dim.ident == *name)
@@ -167,4 +179,6 @@ pub(crate) enum Store {
     Array { element: Option<TokenStream>, rank: Option<usize> },
     /// An alias: only the compiler knows.
     Opaque,
+    /// The fields of another record.
+    Record,
 }

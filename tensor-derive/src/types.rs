@@ -50,6 +50,19 @@ pub(crate) fn store(ty: &Type) -> Store {
     }
 }
 
+/// The type below all arrays.
+pub(crate) fn element(ty: &Type) -> &Type {
+    innermost(ty).0
+}
+
+/// Whether the type is, by its tokens, the struct itself.
+pub(crate) fn is_struct(ty: &Type, ident: &Ident) -> bool {
+    match peel(ty) {
+        Type::Path(TypePath { qself: None, path, .. }) => path.is_ident(ident),
+        _ => false,
+    }
+}
+
 /// The type below all arrays, and how many arrays there are.
 fn innermost(ty: &Type) -> (&Type, usize) {
     let (mut ty, mut depth) = (peel(ty), 0);

@@ -5,7 +5,8 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::emit::unraw;
 use crate::names::snake_case;
-use crate::spans::{Ends, arguments, storage};
+use crate::nested;
+use crate::spans::{Ends, arguments, record, storage};
 use crate::spec::{DimDecl, Extent, Field, Spec, Store};
 
 /// The two view types, beside the struct and as visible as it is.
@@ -91,7 +92,10 @@ struct Methods<'a> {
     field: &'a Field,
     private: &'a TokenStream,
     vis: &'a syn::Visibility,
-    at: Literal,
+    /// Where it is in the schema.
+    at: TokenStream,
+    /// Which of the nested records it is, if it is one.
+    pick: TokenStream,
     /// The element's type: as the user wrote it where that can be seen, so that documentation shows `&[f32]`.
     element: TokenStream,
     kind: Store,
@@ -105,18 +109,58 @@ impl<'a> Methods<'a> {
             Store::Scalar(element) | Store::Array { element: Some(element), .. } => element.clone(),
             _ => storage(&field.ty, private, "Element"),
         };
-        let at = Literal::usize_unsuffixed(at);
-        Methods { field, private, vis: &spec.vis, at, element, kind }
+        let (at, pick) = (nested::index(spec, at), nested::pick(spec, at));
+        Methods { field, private, vis: &spec.vis, at, pick, element, kind }
+    }
+
+    /// `pose()` of a nested record.
+    fn record_reader(&self) -> TokenStream {
+        let Methods { private, vis, pick, .. } = self;
+        let ident = &self.field.ident;
+        let view = record(&self.field.ty, private, "Ref");
+        let docs =
+            self.docs(self.field.is_optional().then_some("`None` when none of its fields is present."));
+        let (view, get) = match self.field.is_optional() {
+            true => (quote!(#private::core::option::Option<&#view>), quote!(nested_if_present)),
+            false => (quote!(&#view), quote!(nested)),
+        };
+        let view = self.spanned(view);
+        quote! {
+            #docs
+            #[must_use]
+            #vis fn #ident(&self) -> #view {
+                self.inner.#get::<#pick>()
+            }
+        }
+    }
+
+    /// `pose_mut()` of a nested record.
+    fn record_writer(&self) -> TokenStream {
+        let Methods { private, vis, pick, .. } = self;
+        let name = format_ident!("{}_mut", self.field.ident, span = self.field.ident.span());
+        let view = record(&self.field.ty, private, "Mut");
+        let view = self.spanned(quote!(&mut #view));
+        let docs =
+            self.docs(Some("To be written; marks each of its fields as present when that is written."));
+        quote! {
+            #docs
+            #vis fn #name(&mut self) -> #view {
+                self.inner.inner.nested_mut::<#pick>()
+            }
+        }
     }
 
     fn readers(&self) -> TokenStream {
+        if matches!(self.kind, Store::Record) {
+            return self.record_reader();
+        }
         let Methods { private, vis, at, element, .. } = self;
         let (ident, ty) = (&self.field.ident, &self.field.ty);
         let docs = self.docs(self.field.is_optional().then_some("`None` when the record has none."));
         let (read, value) = match &self.kind {
             Store::Scalar(_) => (element.clone(), quote!(self.inner.value::<#element, #at>())),
             Store::Array { .. } => (self.slice(&quote!(&)), quote!(self.inner.slice::<#element, #at>())),
-            Store::Opaque => {
+            Store::Opaque | Store::Record => {
                 let (read, read_fn) = (storage(ty, private, "Read"), storage(ty, private, "read"));
                 let ends = Ends::of(ty);
                 let elements = Ident::new("__elements", ends.last);
@@ -156,6 +200,9 @@ impl<'a> Methods<'a> {
     }
 
     fn writers(&self) -> TokenStream {
+        if matches!(self.kind, Store::Record) {
+            return self.record_writer();
+        }
         let scalar = (!matches!(self.kind, Store::Array { .. })).then(|| self.scalar_writer());
         let array = (!matches!(self.kind, Store::Scalar(_))).then(|| self.array_writers());
         quote!(#scalar #array)

@@ -2,7 +2,11 @@
 //! the tokens that the derive gave the call, which is why every check is `#[track_caller]` and says the numbers.
 
 use super::text::Text;
-use crate::schema::{DType, Dim, Extent, MAX_RANK, Pad, RECORD_ALIGN, Schema, Shape, StorageFacts};
+use crate::schema::nested::{Part, dims_before, fields_before};
+use crate::schema::{
+    DType, Dim, Extent, MAX_DIMS, MAX_FIELDS, MAX_NAME, MAX_RANK, Pad, RECORD_ALIGN, Schema, Shape,
+    StorageFacts,
+};
 
 /// The number of bytes after a field of `size` bytes up to the next field.
 #[must_use]
@@ -22,6 +26,9 @@ pub const fn check_target(little_endian: bool) {
 /// size.
 #[track_caller]
 pub const fn check_field(schema: &Schema, field: usize, facts: StorageFacts, fits: bool) {
+    if field >= schema.fields().len() {
+        return; // `check_part` says that there are too many
+    }
     let declared = &schema.fields()[field];
     let name = declared.name();
     if facts.depth > MAX_RANK {
@@ -141,6 +148,9 @@ pub const fn check_extent(
 /// A stated pad against the dtype it has to be a value of.
 #[track_caller]
 pub const fn check_pad(schema: &Schema, field: usize) {
+    if field >= schema.fields().len() {
+        return; // as above
+    }
     let declared = &schema.fields()[field];
     let fits = match (declared.pad(), declared.dtype().integer_range()) {
         (Some(Pad::Int(value)), Some((least, most))) => least <= value && value <= most,
@@ -153,32 +163,88 @@ pub const fn check_pad(schema: &Schema, field: usize) {
     }
 }
 
-/// The layout that the compiler gave an owned record against the one that the schema promises: for each field the size
-/// of its Rust type and its offset.
-pub const fn check_layout(schema: &Schema, align: usize, size: usize, fields: &[(usize, usize)]) {
-    let mut field = 0;
-    while field < fields.len() {
-        match schema.field_size(field) {
-            Some(size) if size == fields[field].0 => field += 1,
+/// As many fields as a schema holds: what is beyond is reported by [`check_part`].
+#[must_use]
+pub const fn at_most_fields(count: usize) -> usize {
+    if count < MAX_FIELDS { count } else { MAX_FIELDS }
+}
+
+/// As many symbolic dimensions as a schema holds.
+#[must_use]
+pub const fn at_most_dims(count: usize) -> usize {
+    if count < MAX_DIMS { count } else { MAX_DIMS }
+}
+
+/// Part `at` of a record that has nested ones, against the limits of a schema.
+#[track_caller]
+pub const fn check_part(own_dims: &[Dim], parts: &[Part], at: usize) {
+    let name = match &parts[at] {
+        Part::Field(field) => field.name(),
+        Part::Nested { name, schema, .. } => {
+            let mut index = 0;
+            while index < schema.fields().len() {
+                check_dotted(name, schema.fields()[index].name());
+                index += 1;
+            }
+            index = 0;
+            while index < schema.dims().len() {
+                check_dotted(name, schema.dims()[index].name());
+                index += 1;
+            }
+            name
+        }
+    };
+    let start = Text::new().str("with `").str(name).str("` the record has ");
+    let (before, count) = (fields_before(parts, at), fields_before(parts, at + 1));
+    if before <= MAX_FIELDS && count > MAX_FIELDS {
+        let text = start
+            .number(count as u64)
+            .str(" fields, those of nested records included; a schema holds at most ");
+        fail(text.number(MAX_FIELDS as u64).str("\nhelp: put fields of one type into one array field"));
+    }
+    let (before, count) = (dims_before(own_dims, parts, at), dims_before(own_dims, parts, at + 1));
+    if before <= MAX_DIMS && count > MAX_DIMS {
+        let text = start.number(count as u64).str(" symbolic dimensions, those of nested records included; ");
+        fail(text.str("a schema holds at most ").number(MAX_DIMS as u64));
+    }
+}
+
+#[track_caller]
+const fn check_dotted(record: &str, name: &str) {
+    let len = record.len() + 1 + name.len();
+    if len > MAX_NAME {
+        let text = Text::new().str("the name `").str(record).str(".").str(name).str("` has ");
+        fail(text.number(len as u64).str(" bytes; at most ").number(MAX_NAME as u64).str(" are supported"));
+    }
+}
+
+/// The layout that the compiler gave an owned record against the one that the schema promises: for each field of the
+/// struct its first field in the schema, the size of its Rust type, and its offset.
+pub const fn check_layout(schema: &Schema, align: usize, size: usize, fields: &[(usize, usize, usize)]) {
+    let end = schema.fields().len();
+    let mut at = 0;
+    while at < fields.len() {
+        let next = if at + 1 < fields.len() { fields[at + 1].0 } else { end };
+        let (first, size, _) = fields[at];
+        if next > end {
+            return; // another check says that there are too many
+        }
+        match (schema.record_offset(first), schema.record_offset(next)) {
+            (Some(first), Some(next)) if next - first == size + padding(size) => at += 1,
             _ => return, // another check says what is wrong with this field
         }
     }
     assert!(align == RECORD_ALIGN, "an owned record is aligned like its fields");
-    let mut promised = 0;
-    field = 0;
-    while field <= fields.len() {
-        let found = if field < fields.len() { fields[field].1 } else { size };
-        if found != promised {
-            let text = Text::new().str("field ").number(field as u64).str(" starts at byte ");
+    at = 0;
+    while at <= fields.len() {
+        let (first, _, found) = if at < fields.len() { fields[at] } else { (end, 0, size) };
+        if let Some(promised) = schema.record_offset(first)
+            && promised != found
+        {
+            let text = Text::new().str("field ").number(first as u64).str(" starts at byte ");
             fail(text.number(found as u64).str(" but the schema says ").number(promised as u64));
         }
-        if field < fields.len() {
-            promised = match schema.next_offset(promised, field) {
-                Some(next) => next,
-                None => return, // another check says that the record is too large
-            };
-        }
-        field += 1;
+        at += 1;
     }
 }
 
@@ -255,6 +321,6 @@ mod tests {
     fn an_offset_that_is_not_the_schemas_is_refused() {
         let scalar = |name| crate::schema::Field::new(name, DType::F32, Shape::SCALAR);
         let schema = Schema::new("a", 0, "", vec![], vec![scalar("x"), scalar("y")]).unwrap();
-        check_layout(&schema, 64, 128, &[(4, 0), (4, 4)]);
+        check_layout(&schema, 64, 128, &[(0, 4, 0), (1, 4, 4)]);
     }
 }

@@ -1,6 +1,6 @@
 //! What generated code needs where only the compiler knows whether a field is a number or an array: an alias.
 
-use crate::schema::{DType, Element, Pad, Storage};
+use crate::schema::{DType, Element, Pad, Schema, Storage};
 
 /// A field type that is a single element. `T` only makes the bound depend on a parameter, so that a method with it may
 /// exist, out of reach, where it does not hold. For the same reason it has no supertrait.
@@ -51,6 +51,30 @@ impl<T> LaidOut<T> for Fits<true> {
 
 impl<T> LaidOut<T> for Fits<false> {
     type Type = u8;
+}
+
+/// The writable view of what is no record, which was reported.
+pub struct NoView;
+
+impl core::ops::Deref for NoView {
+    type Target = ();
+
+    fn deref(&self) -> &() {
+        &()
+    }
+}
+
+/// The place of a nested record of `SIZE` bytes in the layout.
+#[repr(C, align(64))]
+pub struct NestedLayout<const SIZE: usize>([u8; SIZE]);
+
+/// The bytes of an owned record; 0 when they exceed the address space, which is reported where it was declared.
+#[must_use]
+pub const fn record_size(schema: &Schema) -> usize {
+    match schema.record_offset(schema.fields().len()) {
+        Some(size) => size,
+        None => 0,
+    }
 }
 
 /// The pad for a field of `dtype`, stated as an integer or as a float.

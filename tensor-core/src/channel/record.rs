@@ -53,7 +53,7 @@ impl<R: Record> MutStore<R> {
         MutStore { store: R::__mut_store(raw) }
     }
 
-    pub(crate) fn parts(&self) -> &RawParts {
+    pub(crate) fn parts(&self) -> RawParts {
         R::__raw(&self.store).parts()
     }
 
@@ -106,7 +106,7 @@ impl<R: Record> MutRecord<R> {
         MutRecord { view, claim }
     }
 
-    pub(crate) fn parts(&self) -> &RawParts {
+    pub(crate) fn parts(&self) -> RawParts {
         self.view.parts()
     }
 
@@ -120,8 +120,9 @@ impl<R: Record> MutRecord<R> {
 
     /// Overwrites the bytes of every field; nothing becomes present.
     pub(crate) fn fill(&mut self, byte: u8) {
+        let parts = self.parts();
         for (field, column) in self.claim.arena().request().columns.iter().enumerate() {
-            let ptr = self.parts().field_ptr(R::SCHEMA, field);
+            let ptr = parts.field_ptr(R::SCHEMA, field);
             // SAFETY: the field's bytes are valid for its column's size and, through `&mut self`, nobody reads them.
             unsafe { ptr.as_ptr().write_bytes(byte, column.size) };
         }

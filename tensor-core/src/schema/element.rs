@@ -22,8 +22,8 @@ pub trait Element: bytemuck::Pod + sealed::Sealed + Send + Sync {
     label = "neither a number nor an array of numbers",
     note = "a field is `u8`..`u64`, `i8`..`i64`, `f32`, `f64`, `half::f16`, `half::bf16`, `Complex<f32>`, \
             `Complex<f64>`, or an array of one of these, of any nesting",
-    note = "any bytes may arrive in a field, and no destructor runs on them; a struct, with `#[derive(Tensor)]` or \
-            without, cannot be a field yet: give its fields to this struct"
+    note = "any bytes may arrive in a field, and no destructor runs on them; a struct with `#[derive(Tensor)]` \
+            is a field with `#[tensor(nested)]`, and for any other struct give its fields to this one"
 )]
 pub trait Storage {
     /// The type at the bottom of the arrays.

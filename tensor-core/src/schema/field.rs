@@ -11,6 +11,37 @@ pub enum Presence {
     Required,
     /// The field may be absent.
     Optional,
+    /// The field is one of an optional nested record, named by the first parts of the field's name, as many as stated:
+    /// it has to be there when another field of that record is. 1 for `pose.position` of an optional `pose`.
+    RequiredIn(u8),
+}
+
+impl Presence {
+    /// The byte that stands for it in the stable form.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Presence::Required => 0,
+            Presence::Optional => 1,
+            Presence::RequiredIn(parts) => parts.saturating_add(1),
+        }
+    }
+
+    pub(super) const fn from_code(code: u8) -> Presence {
+        match code {
+            0 => Presence::Required,
+            1 => Presence::Optional,
+            code => Presence::RequiredIn(code - 1),
+        }
+    }
+
+    /// The presence of the same field within a nested record.
+    pub(super) const fn nested(self, in_optional: bool) -> Presence {
+        match (self, in_optional) {
+            (Presence::Required, true) => Presence::RequiredIn(1),
+            (Presence::RequiredIn(parts), _) => Presence::RequiredIn(parts.saturating_add(1)),
+            (presence, _) => presence,
+        }
+    }
 }
 
 /// What fills the rows of a batch beyond a record's own length.
@@ -43,13 +74,15 @@ impl Dim {
         Dim { name: Cow::Borrowed(name), min, max }
     }
 
+    /// The same dimension under another name.
+    pub(super) const fn renamed(&self, name: &'static str) -> Dim {
+        Dim::from_static(name, self.min, self.max)
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(&self) -> &str {
-        match &self.name {
-            Cow::Borrowed(name) => name,
-            Cow::Owned(name) => name.as_str(),
-        }
+        text(&self.name)
     }
 
     /// The smallest length a record may have.
@@ -108,8 +141,14 @@ impl Field {
 
     /// The same field, optional.
     #[must_use]
-    pub const fn optional(mut self) -> Field {
-        self.presence = Presence::Optional;
+    pub const fn optional(self) -> Field {
+        self.with_presence(Presence::Optional)
+    }
+
+    /// The same field with another presence.
+    #[must_use]
+    pub const fn with_presence(mut self, presence: Presence) -> Field {
+        self.presence = presence;
         self
     }
 
@@ -142,10 +181,7 @@ impl Field {
     /// The name, which is also the attribute in Python.
     #[must_use]
     pub const fn name(&self) -> &str {
-        match &self.name {
-            Cow::Borrowed(name) => name,
-            Cow::Owned(name) => name.as_str(),
-        }
+        text(&self.name)
     }
 
     /// The type of one element.
@@ -160,7 +196,7 @@ impl Field {
         &self.shape
     }
 
-    /// Whether the field may be absent.
+    /// Whether a record may be sent without it.
     #[must_use]
     pub const fn presence(&self) -> Presence {
         self.presence
@@ -180,14 +216,27 @@ impl Field {
 
     /// The unit, empty when there is none.
     #[must_use]
-    pub fn unit(&self) -> &str {
-        &self.unit
+    pub const fn unit(&self) -> &str {
+        text(&self.unit)
     }
 
     /// The documentation, empty when there is none.
     #[must_use]
-    pub fn doc(&self) -> &str {
-        &self.doc
+    pub const fn doc(&self) -> &str {
+        text(&self.doc)
+    }
+
+    /// Whether a record that was received may lack it.
+    #[must_use]
+    pub const fn may_be_absent(&self) -> bool {
+        !matches!(self.presence, Presence::Required)
+    }
+
+    /// The optional nested record in which the field is required: `pose` for `pose.position`.
+    pub(crate) fn optional_record(&self) -> Option<&str> {
+        let Presence::RequiredIn(parts) = self.presence else { return None };
+        let (end, _) = self.name.match_indices('.').nth(usize::from(parts).checked_sub(1)?)?;
+        Some(&self.name[..end])
     }
 
     /// Whether the shape names the symbolic dimension `dim`.
@@ -224,12 +273,24 @@ impl Field {
                 .collect();
             line.push_str(&format!("[{}]", extents.join(", ")));
         }
-        if self.presence == Presence::Optional {
-            line.push_str(", optional");
+        match self.presence {
+            Presence::Required => {}
+            Presence::Optional => line.push_str(", optional"),
+            Presence::RequiredIn(_) => {
+                let record = self.optional_record().unwrap_or_default();
+                line.push_str(&format!(", optional with `{record}`"));
+            }
         }
         if self.align != 0 {
             line.push_str(&format!(", align {}", self.align));
         }
         line
+    }
+}
+
+const fn text<'a>(text: &'a Cow<'static, str>) -> &'a str {
+    match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => text.as_str(),
     }
 }

@@ -59,7 +59,7 @@ impl Schema {
     }
 
     /// Where the field after field `index` starts in an owned record, when that one starts at `offset`.
-    pub(crate) const fn next_offset(&self, offset: usize, index: usize) -> Option<usize> {
+    const fn next_offset(&self, offset: usize, index: usize) -> Option<usize> {
         let Some(size) = self.field_size(index) else { return None };
         let Some(end) = offset.checked_add(size) else { return None };
         let Some(next) = end.checked_next_multiple_of(RECORD_ALIGN) else { return None };

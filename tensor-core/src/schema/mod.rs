@@ -11,6 +11,7 @@ mod export;
 pub(crate) mod export_file;
 mod field;
 mod layout;
+pub(crate) mod nested;
 mod shape;
 mod validate;
 mod wire;
@@ -149,6 +150,28 @@ impl Schema {
             index += 1;
         }
         bits
+    }
+
+    /// Whether any field is required in an optional nested record.
+    pub(crate) const fn has_optional_records(&self) -> bool {
+        let mut index = 0;
+        while index < self.fields().len() {
+            if matches!(self.fields()[index].presence(), Presence::RequiredIn(_)) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
+    /// One bit for each field that an optional nested record has, for the one in which field `index` is required: with
+    /// any of them present, the field has to be.
+    pub(crate) fn companions(&self, index: usize) -> u64 {
+        let Some(record) = self.fields()[index].optional_record() else { return 0 };
+        let is_in = |(_, field): &(usize, &Field)| {
+            field.name().strip_prefix(record).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.fields().iter().enumerate().filter(is_in).fold(0, |bits, (index, _)| bits | 1 << index)
     }
 
     /// The extents of field `index` when every symbolic dimension is at its capacity.

@@ -1,7 +1,6 @@
 //! The rules a schema keeps, whoever made it.
 
-use super::{MAX_DIMS, Schema};
-use crate::schema::Extent;
+use super::{Extent, MAX_DIMS, Presence, Schema};
 
 /// The largest number of fields: one presence bit each.
 pub const MAX_FIELDS: usize = 64;
@@ -24,7 +23,8 @@ pub enum InvalidSchema {
     },
     /// A field or dimension name is not allowed.
     #[error(
-        "`{name}` is not a field or dimension name: expected `[A-Za-z_][A-Za-z0-9_]*` of at most {MAX_NAME} bytes"
+        "`{name}` is not a field or dimension name: expected `[A-Za-z_][A-Za-z0-9_]*`, in a nested record with dots between \
+         such names, of at most {MAX_NAME} bytes"
     )]
     FieldName {
         /// The name found.
@@ -35,6 +35,22 @@ pub enum InvalidSchema {
     Duplicate {
         /// The name.
         name: String,
+    },
+    /// The fields of a nested record do not follow each other, or something else has its name.
+    #[error(
+        "the fields of the nested record `{record}` have to follow each other, and nothing else may have its name"
+    )]
+    Scattered {
+        /// The nested record.
+        record: String,
+    },
+    /// A field is required in a nested record that its name does not have.
+    #[error("`{field}` is required with an optional record of {parts} names, which it is not in")]
+    NotNested {
+        /// The field.
+        field: String,
+        /// How many parts the record's name would have.
+        parts: u8,
     },
     /// No fields, or too many.
     #[error("{found} fields: a schema holds 1 to {MAX_FIELDS}")]
@@ -109,13 +125,25 @@ pub fn is_schema_name(name: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'))
 }
 
-/// Whether `name` can be the name of a field or a dimension.
+/// Whether `name` can be the name of a field or a dimension; `pose.position` is one of a nested record.
 #[must_use]
 pub fn is_field_name(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.len() <= MAX_NAME
-        && bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    let is_name = |part: &str| {
+        let bytes = part.as_bytes();
+        bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    name.len() <= MAX_NAME && name.split('.').all(is_name)
+}
+
+/// The names of the nested records that a field or dimension is in: `a` and `a.b` for `a.b.c`.
+fn records_around(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(end, _)| &name[..end])
+}
+
+/// Whether the field or dimension `name` is in the nested record `record`.
+fn is_in(name: &str, record: &str) -> bool {
+    name.strip_prefix(record).is_some_and(|rest| rest.starts_with('.'))
 }
 
 impl Schema {
@@ -141,8 +169,33 @@ impl Schema {
             }
             names.push(name);
         }
+        self.validate_nesting(&names)?;
         self.validate_dims()?;
         self.validate_fields()
+    }
+
+    /// Fields of a nested record follow each other, so that a record with nested ones can be told from the names alone.
+    fn validate_nesting(&self, names: &[&str]) -> Result<(), InvalidSchema> {
+        for name in names {
+            if let Some(record) = records_around(name).find(|record| names.contains(record)) {
+                return Err(InvalidSchema::Scattered { record: record.to_owned() });
+            }
+        }
+        for (index, field) in self.fields().iter().enumerate() {
+            let is_apart = |record: &&str| {
+                let before = self.fields()[..index].iter().rposition(|other| is_in(other.name(), record));
+                before.is_some_and(|before| before + 1 != index)
+            };
+            if let Some(record) = records_around(field.name()).find(is_apart) {
+                return Err(InvalidSchema::Scattered { record: record.to_owned() });
+            }
+            if let Presence::RequiredIn(parts) = field.presence()
+                && field.optional_record().is_none()
+            {
+                return Err(InvalidSchema::NotNested { field: field.name().to_owned(), parts });
+            }
+        }
+        Ok(())
     }
 
     fn validate_dims(&self) -> Result<(), InvalidSchema> {
@@ -221,6 +274,27 @@ mod tests {
         assert!(matches!(one(scalar(), vec![Dim::new("n", 0, 4)]), Err(InvalidSchema::UnusedDim { .. })));
         assert!(matches!(one(scalar().with_align(48), vec![]), Err(InvalidSchema::Align { align: 48, .. })));
         assert!(matches!(one(shaped(Extent::Fixed(u64::MAX)), vec![]), Err(InvalidSchema::TooLarge { .. })));
+        let fields = |names: &[&'static str]| {
+            let field = |name: &&'static str| Field::new(*name, DType::F32, Shape::SCALAR);
+            Schema::new("a", 0, "", vec![], names.iter().map(field).collect())
+        };
+        assert!(fields(&["a.b.x", "a.b.y", "a.c", "ab", "b.x"]).is_ok());
+        for scattered in [&["a.x", "b", "a.y"][..], &["a", "a.x"], &["a.x", "a"], &["a.b.x", "a.c", "a.b.y"]]
+        {
+            assert!(matches!(fields(scattered), Err(InvalidSchema::Scattered { .. })), "{scattered:?}");
+        }
+        for name in ["a.", ".a", "a..b", "a.2"] {
+            assert!(matches!(fields(&[name]), Err(InvalidSchema::FieldName { .. })), "{name}");
+        }
+        let required_in = |name, parts| {
+            let field = Field::new(name, DType::F32, Shape::SCALAR);
+            one(field.with_presence(Presence::RequiredIn(parts)), vec![])
+        };
+        assert!(required_in("a.b.c", 2).is_ok());
+        for (name, parts) in [("a.b.c", 3), ("a", 1), ("a.b", 0), ("a.b", 255)] {
+            let invalid = required_in(name, parts);
+            assert!(matches!(invalid, Err(InvalidSchema::NotNested { .. })), "{name} {parts}");
+        }
         let odd = one(Field::new("é", DType::F32, Shape::SCALAR), vec![]);
         assert!(matches!(odd, Err(InvalidSchema::FieldName { .. })));
     }

@@ -10,7 +10,8 @@
 //!   doc, then for each field: u8 pad tag, [16 bytes pad], unit, doc
 //! ```
 //!
-//! Integers are little-endian; a text is a u32 length and UTF-8. Strides follow from the shape, the capacities and
+//! A presence is 0 for a required field, 1 for an optional one, 1 + n for one that is required when its optional record,
+//! the first n parts of its dotted name, is there. Integers are little-endian; a text is a u32 length and UTF-8. Strides follow from the shape, the capacities and
 //! `align` in form 1, so the canonical part covers them. A decoder accepts exactly what the encoder writes.
 
 use super::{DType, Dim, Extent, Field, Fingerprint, InvalidSchema, MAX_RANK, Pad, Presence, Schema, Shape};
@@ -71,7 +72,7 @@ impl Schema {
         for field in self.fields() {
             put_text(&mut out, field.name());
             out.push(field.dtype() as u8);
-            out.push(u8::from(field.presence() == Presence::Optional));
+            out.push(field.presence().code());
             out.extend_from_slice(&field.align().to_le_bytes());
             out.push(field.shape().rank() as u8);
             for extent in field.shape().extents() {
@@ -195,12 +196,8 @@ fn decode_field(input: &mut Input<'_>) -> Result<Field, SchemaFormError> {
             _ => return Err(unknown("an extent's tag", tag)),
         });
     }
-    let field = Field::new(name, dtype, Shape::new(&extents)).with_align(align);
-    match presence {
-        0 => Ok(field),
-        1 => Ok(field.optional()),
-        other => Err(unknown("a presence", other)),
-    }
+    let presence = Presence::from_code(presence);
+    Ok(Field::new(name, dtype, Shape::new(&extents)).with_align(align).with_presence(presence))
 }
 
 fn decode_pad(input: &mut Input<'_>) -> Result<Option<Pad>, SchemaFormError> {
@@ -317,6 +314,22 @@ mod tests {
             \x01\0\0\0D\0\0\0\0\0\0\0\0\0";
         assert_eq!(schema.encode(), expected);
         assert_eq!(schema.fingerprint().to_string(), "72cf7d1b2e66a546ead2456a23f87e18");
+    }
+
+    /// As above, of a schema with an optional nested record.
+    #[test]
+    fn golden_bytes_of_a_nested_record() {
+        let field = |name| Field::new(name, DType::U8, Shape::SCALAR);
+        let weight = Field::new("pose.w", DType::U8, Shape::new(&[Extent::Dim(0)])).optional();
+        let fields = vec![field("pose.x").with_presence(Presence::RequiredIn(1)), weight, field("y")];
+        let schema = Schema::new("a", 0, "", vec![Dim::new("pose.n", 0, 4)], fields).unwrap();
+        let expected = b"TBSC\x01\x01\0\0\0a\0\0\0\0\
+            \x01\x06\0\0\0pose.n\0\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\
+            \x03\x06\0\0\0pose.x\x02\x02\0\0\0\0\0\
+            \x06\0\0\0pose.w\x02\x01\0\0\0\0\x01\x01\0\0\0\0\0\0\0\0\
+            \x01\0\0\0y\x02\0\0\0\0\0\0";
+        assert_eq!(schema.canonical_bytes(), expected);
+        assert_eq!(Schema::decode(&schema.encode()), Ok(schema));
     }
 
     #[test]

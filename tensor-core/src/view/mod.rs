@@ -3,6 +3,7 @@
 //! [`RawView`] is the one place where an address becomes a slice. It is unsized whenever a program can reach it by a
 //! `&mut`, so that two views cannot be exchanged and parted from the memory they belong to.
 
+pub(crate) mod nested;
 mod owned;
 mod raw;
 mod record;

@@ -1,12 +1,12 @@
 //! Addresses become slices here, and nowhere else in Rust.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use ndarray::{ArrayView, ArrayViewMut, Dimension, IxDyn, ShapeBuilder};
 
 use super::Record;
+use super::nested::{NestedRecords, Pick};
 use crate::error::Error;
 use crate::schema::{Column, Element, Extent, MAX_DIMS, Schema};
 
@@ -18,7 +18,7 @@ const UNSET: u64 = u64::MAX;
 /// `presence` and `dims` are this process's own copies, read once and checked; nothing a peer writes later changes
 /// which bytes a view covers.
 #[derive(Clone, Debug)]
-pub(crate) struct RawParts {
+pub struct RawParts {
     base: NonNull<u8>,
     columns: NonNull<Column>,
     index: usize,
@@ -108,8 +108,7 @@ impl RawParts {
                 self.set_dim(schema, dim, length)?;
             }
         }
-        let known = if schema.fields().len() == 64 { u64::MAX } else { (1 << schema.fields().len()) - 1 };
-        self.presence = presence & known;
+        self.presence = presence & all_fields(schema);
         self.check_complete(schema)
     }
 
@@ -129,11 +128,48 @@ impl RawParts {
             }
         }
         let missing = required & !self.presence;
+        let missing = if missing == 0 { self.missing_companions(schema) } else { missing };
         if missing != 0 {
             let field = schema.fields()[missing.trailing_zeros() as usize].name();
             return Err(Error::MissingField { schema: schema.name().to_owned(), field: field.to_owned() });
         }
         Ok(())
+    }
+
+    /// Fields that are absent although another one of the optional nested record that requires them is present.
+    #[inline]
+    fn missing_companions(&self, schema: &Schema) -> u64 {
+        if !schema.has_optional_records() {
+            return 0;
+        }
+        let absent = |index: &usize| self.presence & (1 << index) == 0;
+        let is_missed = |index: &usize| schema.companions(*index) & self.presence != 0;
+        (0..schema.fields().len()).filter(absent).filter(is_missed).fold(0, |bits, index| bits | 1 << index)
+    }
+
+    /// The same record's fields and dimensions that are those of a nested record with schema `nested`: they begin at field
+    /// `field` and dimension `dim` of `schema`.
+    ///
+    /// # Safety
+    /// The contract of [`RawParts::new`] for the columns of `schema`, whose fields from `field` on are those of `nested`.
+    pub(super) unsafe fn nested(&self, nested: &Schema, field: usize, dim: usize) -> RawParts {
+        let mut dims = [UNSET; MAX_DIMS];
+        let count = nested.dims().len();
+        dims[..count].copy_from_slice(&self.dims[dim..dim + count]);
+        RawParts {
+            // SAFETY: the columns of `nested` are among those of the outer schema.
+            columns: unsafe { self.columns.add(field) },
+            presence: self.presence >> field & all_fields(nested),
+            dims,
+            ..*self
+        }
+    }
+
+    /// Takes over what is known of a nested record, as [`RawParts::nested`] split it off.
+    pub(super) fn take_over(&mut self, inner: &RawParts, nested: &Schema, field: usize, dim: usize) {
+        self.presence = self.presence & !(all_fields(nested) << field) | inner.presence << field;
+        let count = nested.dims().len();
+        self.dims[dim..dim + count].copy_from_slice(&inner.dims[..count]);
     }
 
     /// The column of field `field`.
@@ -189,12 +225,18 @@ impl RawParts {
     }
 }
 
+/// One bit for each field.
+fn all_fields(schema: &Schema) -> u64 {
+    u64::MAX >> (64 - schema.fields().len())
+}
+
 /// Typed access to the fields of one record of type `R`: what the generated views are made of.
 ///
 /// `T` is `[(); 0]` where the view is stored and `[()]` where a program reaches it, see the module's documentation.
-pub struct RawView<R, T: ?Sized = [()]> {
+pub struct RawView<R: Record, T: ?Sized = [()]> {
+    /// Of the fields and dimensions that nested records have, those views know better.
     parts: RawParts,
-    record: PhantomData<fn() -> R>,
+    nested: R::Nested,
     _tail: T,
 }
 
@@ -202,7 +244,9 @@ impl<R: Record> RawView<R, [(); 0]> {
     /// # Safety
     /// The contract of [`RawParts::new`], with the columns of `R::SCHEMA`.
     pub(crate) unsafe fn new(parts: RawParts) -> Self {
-        RawView { parts, record: PhantomData, _tail: [] }
+        // SAFETY: passed on to the caller.
+        let nested = unsafe { R::Nested::split_off::<R>(&parts) };
+        RawView { parts, nested, _tail: [] }
     }
 }
 
@@ -210,11 +254,12 @@ impl<R: Record> RawView<R, [(); 0]> {
 impl<R: Record, T: ?Sized> fmt::Debug for RawView<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct(R::SCHEMA.name());
+        let parts = self.parts();
         for (dim, declared) in R::SCHEMA.dims().iter().enumerate() {
-            out.field(declared.name(), &self.parts.dim(dim));
+            out.field(declared.name(), &parts.dim(dim));
         }
         for (index, field) in R::SCHEMA.fields().iter().enumerate() {
-            let present = self.parts.presence & (1 << index) != 0;
+            let present = parts.presence & (1 << index) != 0;
             let state = if present { "present" } else { "absent" };
             out.field(field.name(), &format_args!("{state}"));
         }
@@ -229,8 +274,38 @@ const fn assert_element<R: Record, E: Element, const FIELD: usize>() {
 }
 
 impl<R: Record, T: ?Sized> RawView<R, T> {
-    pub(crate) fn parts(&self) -> &RawParts {
-        &self.parts
+    /// Where the record is and what is known of it, nested records included.
+    #[inline]
+    pub(crate) fn parts(&self) -> RawParts {
+        let mut parts = self.parts.clone();
+        self.nested.hand_over(&mut parts);
+        parts
+    }
+
+    /// The nested record at `I`, to read.
+    #[must_use]
+    pub fn nested<I>(&self) -> &<<R::Nested as Pick<I>>::Record as Record>::Ref
+    where
+        R::Nested: Pick<I>,
+    {
+        self.nested.pick()
+    }
+
+    /// The nested record at `I`, to write.
+    pub fn nested_mut<I>(&mut self) -> &mut <<R::Nested as Pick<I>>::Record as Record>::Mut
+    where
+        R::Nested: Pick<I>,
+    {
+        self.nested.pick_mut()
+    }
+
+    /// The nested record at `I`, to read; `None` when none of its fields is present.
+    #[must_use]
+    pub fn nested_if_present<I>(&self) -> Option<&<<R::Nested as Pick<I>>::Record as Record>::Ref>
+    where
+        R::Nested: Pick<I>,
+    {
+        self.nested.is_any_present().then(|| &**self.nested.pick())
     }
 
     /// Whether field `FIELD` was written.

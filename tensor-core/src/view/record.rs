@@ -1,12 +1,19 @@
 //! The trait that `#[derive(Tensor)]` implements.
 
+use std::ops::Deref;
+
 use super::RawView;
+use super::nested::NestedRecords;
 use crate::schema::Schema;
 
 /// A type whose values are records in shared memory. Implement it with `#[derive(Tensor)]`.
 ///
 /// The struct itself only declares the record; it is never constructed. A program touches records through the
 /// views that the derive generates: [`Record::Ref`] to read, [`Record::Mut`] to write.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tensor schema",
+    label = "`#[derive(Tensor)]` is missing on `{Self}`"
+)]
 pub trait Record: Sized + 'static {
     /// What the record is.
     const SCHEMA: &'static Schema;
@@ -15,7 +22,11 @@ pub trait Record: Sized + 'static {
     type Ref: ?Sized;
 
     /// The writable view: `field()`, `field_mut()`, `set_field()`.
-    type Mut: ?Sized;
+    type Mut: ?Sized + Deref<Target = Self::Ref>;
+
+    /// The records nested in it.
+    #[doc(hidden)]
+    type Nested: NestedRecords;
 
     /// A [`Record::Ref`] before it is unsized: what a received record stores.
     #[doc(hidden)]

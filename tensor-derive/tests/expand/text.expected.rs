@@ -139,6 +139,7 @@ const _: () = {
         };
         type Ref = TextRef;
         type Mut = TextMut;
+        type Nested = ();
         type RefStore = TextRef<[(); 0]>;
         type MutStore = TextMut<[(); 0]>;
         fn __ref_store(__raw: tb::__private::RawView<Self, [(); 0]>) -> Self::RefStore {
@@ -174,7 +175,7 @@ const _: () = {
     struct __TensorLayout {
         __field0: __TensorField0, __padding0: [tb::__private::core::primitive::u8; tb::__private::padding(tb::__private::core::mem::size_of::<__TensorField0>())], __field1: __TensorField1, __padding1: [tb::__private::core::primitive::u8; tb::__private::padding(tb::__private::core::mem::size_of::<__TensorField1>())],
     }
-    const _: () = tb::__private::check_layout(<Text as tb::__private::Record>::SCHEMA, tb::__private::core::mem::align_of::<__TensorLayout>(), tb::__private::core::mem::size_of::<__TensorLayout>(), &[(tb::__private::core::mem::size_of::<__TensorField0>(), tb::__private::core::mem::offset_of!(__TensorLayout, __field0),), (tb::__private::core::mem::size_of::<__TensorField1>(), tb::__private::core::mem::offset_of!(__TensorLayout, __field1),)],);
+    const _: () = tb::__private::check_layout(<Text as tb::__private::Record>::SCHEMA, tb::__private::core::mem::align_of::<__TensorLayout>(), tb::__private::core::mem::size_of::<__TensorLayout>(), &[(0, tb::__private::core::mem::size_of::<__TensorField0>(), tb::__private::core::mem::offset_of!(__TensorLayout, __field0),), (1, tb::__private::core::mem::size_of::<__TensorField1>(), tb::__private::core::mem::offset_of!(__TensorLayout, __field1),)],);
     const _: () = tb::__private::check_target(tb::__private::LITTLE_ENDIAN);
     const _: () = tb::__private::check_field(<Text as tb::__private::Record>::SCHEMA, 0, <[i64; 512] as tb::__private::Storage>::FACTS, __FITS);
     const _: () = tb::__private::check_shape("ids", "[i64; 512]", &tb::__private::Shape::new(&[tb::__private::Extent::Dim(0)]), <Text as tb::__private::Record>::SCHEMA.dims(), <[i64; 512] as tb::__private::Storage>::FACTS);

@@ -1,0 +1,145 @@
+//! Views of nested records. A view keeps those of its nested records inside of itself, out of reach but through it: a
+//! borrow of the outer one is a borrow of them, and they can no more be exchanged than it can.
+
+use std::marker::PhantomData;
+
+use super::raw::RawParts;
+use super::{RawView, Record};
+use crate::schema::{Extent, Schema};
+
+/// The records nested in a record: `()` for none, `(first, (second, ...))` for some.
+pub trait NestedRecords: Send + Sync + Sized {
+    /// Their views.
+    ///
+    /// # Safety
+    /// `parts` are those of a record of type `R`, with the contract of [`RawParts::new`].
+    #[doc(hidden)]
+    unsafe fn split_off<R: Record>(parts: &RawParts) -> Self;
+
+    /// Writes what their views know into what is known of the outer record.
+    #[doc(hidden)]
+    fn hand_over(&self, parts: &mut RawParts);
+}
+
+impl NestedRecords for () {
+    #[inline]
+    unsafe fn split_off<R: Record>(_: &RawParts) -> Self {}
+
+    #[inline]
+    fn hand_over(&self, _: &mut RawParts) {}
+}
+
+/// The view of a nested record of type `P`, whose fields and dimensions begin at `FIELD` and `DIM` of the outer one's.
+pub struct Nested<P: Record, const FIELD: usize, const DIM: usize> {
+    // Read-only where the outer view is: then nobody has a `&mut` to it.
+    store: P::MutStore,
+}
+
+impl<P, Rest, const FIELD: usize, const DIM: usize> NestedRecords for (Nested<P, FIELD, DIM>, Rest)
+where
+    P: Record,
+    Rest: NestedRecords,
+{
+    unsafe fn split_off<R: Record>(parts: &RawParts) -> Self {
+        const { assert_nested(R::SCHEMA, P::SCHEMA, FIELD, DIM) };
+        // SAFETY: the caller vouches for `parts`, and the fields from `FIELD` on are those of `P`, as was just asserted.
+        let store = P::__mut_store(unsafe { RawView::new(parts.nested(P::SCHEMA, FIELD, DIM)) });
+        // SAFETY: passed on to the caller.
+        (Nested { store }, unsafe { Rest::split_off::<R>(parts) })
+    }
+
+    fn hand_over(&self, parts: &mut RawParts) {
+        parts.take_over(&P::__raw(&self.0.store).parts(), P::SCHEMA, FIELD, DIM);
+        self.1.hand_over(parts);
+    }
+}
+
+/// Whether the fields of `outer` from `field` on are those of `inner`; evaluated at compile time.
+const fn assert_nested(outer: &Schema, inner: &Schema, field: usize, dim: usize) {
+    assert!(
+        field + inner.fields().len() <= outer.fields().len(),
+        "the nested fields are among the outer ones"
+    );
+    assert!(dim + inner.dims().len() <= outer.dims().len(), "the nested dimensions are among the outer ones");
+    let mut index = 0;
+    while index < inner.dims().len() {
+        let (found, expected) = (&outer.dims()[dim + index], &inner.dims()[index]);
+        assert!(
+            found.min() == expected.min() && found.max() == expected.max(),
+            "dimensions have the same bounds"
+        );
+        index += 1;
+    }
+    index = 0;
+    while index < inner.fields().len() {
+        let (found, expected) = (&outer.fields()[field + index], &inner.fields()[index]);
+        assert!(found.dtype() as u8 == expected.dtype() as u8, "fields have the same dtype");
+        let (found, expected) = (found.shape().extents(), expected.shape().extents());
+        assert!(found.len() == expected.len(), "fields have the same rank");
+        let mut axis = 0;
+        while axis < found.len() {
+            let same = match (found[axis], expected[axis]) {
+                (Extent::Fixed(found), Extent::Fixed(expected)) => found == expected,
+                (Extent::Dim(found), Extent::Dim(expected)) => found as usize == expected as usize + dim,
+                _ => false,
+            };
+            assert!(same, "fields have the same shape");
+            axis += 1;
+        }
+        index += 1;
+    }
+}
+
+/// The first of a list.
+pub struct Here;
+
+/// The one at `I` of what follows the first of a list.
+pub struct There<I>(PhantomData<I>);
+
+/// A list of nested records that has one at `I`.
+pub trait Pick<I> {
+    /// The type of that record.
+    type Record: Record;
+
+    #[doc(hidden)]
+    fn pick(&self) -> &<Self::Record as Record>::Mut;
+
+    #[doc(hidden)]
+    fn pick_mut(&mut self) -> &mut <Self::Record as Record>::Mut;
+
+    /// Whether any field of it is present.
+    #[doc(hidden)]
+    fn is_any_present(&self) -> bool;
+}
+
+impl<P: Record, Rest, const FIELD: usize, const DIM: usize> Pick<Here> for (Nested<P, FIELD, DIM>, Rest) {
+    type Record = P;
+
+    fn pick(&self) -> &P::Mut {
+        P::__as_mut_ref(&self.0.store)
+    }
+
+    fn pick_mut(&mut self) -> &mut P::Mut {
+        P::__as_mut(&mut self.0.store)
+    }
+
+    fn is_any_present(&self) -> bool {
+        P::__raw(&self.0.store).parts().presence() != 0
+    }
+}
+
+impl<First, Rest: Pick<I>, I> Pick<There<I>> for (First, Rest) {
+    type Record = Rest::Record;
+
+    fn pick(&self) -> &<Self::Record as Record>::Mut {
+        self.1.pick()
+    }
+
+    fn pick_mut(&mut self) -> &mut <Self::Record as Record>::Mut {
+        self.1.pick_mut()
+    }
+
+    fn is_any_present(&self) -> bool {
+        self.1.is_any_present()
+    }
+}
