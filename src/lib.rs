@@ -35,6 +35,7 @@
 //! - Send records one way: [`Channel`], [`Sender`], [`Receiver`].
 //! - Call a model: [`Service`], [`Client`], and a [`PythonWorker`] or a [`Server`] that answers.
 //! - A record of one's own: [`Owned`].
+//! - See what an arena is and who holds it: [`describe()`].
 //! - What can go wrong: [`Error`].
 
 #[doc(hidden)]
@@ -42,6 +43,7 @@ pub use tensor_core::__private;
 pub use tensor_core::channel::{
     Channel, ChannelBuilder, EndpointBuilder, Loan, Received, Receiver, SendError, Sender,
 };
+pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout};
 pub use tensor_core::service::{
     CallLoan, Client, PythonWorker, Request, Server, Service, ServiceBuilder, Worker,
 };

@@ -8,6 +8,8 @@ mod arena;
 #[cfg(not(loom))]
 pub mod channel;
 #[cfg(not(loom))]
+pub mod describe;
+#[cfg(not(loom))]
 #[doc(hidden)]
 pub mod dynamic;
 mod error;

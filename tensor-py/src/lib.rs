@@ -6,6 +6,7 @@ mod assign;
 mod attributes;
 mod buffer;
 mod copied;
+mod describe;
 mod dlpack;
 mod dtype;
 mod element;
@@ -93,6 +94,12 @@ mod _core {
     #[pyfunction]
     fn pins(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
         crate::pins::held_here(py)
+    }
+
+    /// What an arena is and how it is doing: the parts of a `tensorbridge.Description`.
+    #[pyfunction]
+    fn describe<'py>(py: Python<'py>, name: &str, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        crate::describe::describe(py, name, timeout)
     }
 
     /// The bytes that this process has copied so far, by reason. Aliases copy nothing.

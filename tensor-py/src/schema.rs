@@ -157,6 +157,12 @@ impl Schema {
         self.inner.name()
     }
 
+    /// What its class is called where nobody has named it: `vision.image_pair` is `ImagePair`.
+    #[getter]
+    fn class_name(&self) -> String {
+        self.inner.class_name()
+    }
+
     #[getter]
     fn version(&self) -> u32 {
         self.inner.version()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pydoc
+
 import pytest
 import tensorbridge as tb
 from conftest import Hosts
@@ -42,6 +44,22 @@ def test_notebooks_get_a_table() -> None:
 
     page = Odd.empty(1)._repr_html_()
     assert "<table>" in page and "1 &lt; 2" in page and "m/s" in page and "&lt;b&gt;bold" in page
+
+
+def test_help_and_completion_make_no_alias(hosts: Hosts, name: str) -> None:
+    hosts.channel(name, Image)
+    with tb.Sender(name, Image) as sender, sender.loan() as image:
+        assert {"pixels", "id", "send", "torch"} <= set(dir(image))
+        assert image._ipython_key_completions_() == ["pixels", "id"]
+        text = pydoc.plain(pydoc.render_doc(Image))
+        assert "A small picture." in text
+        assert " |  pixels\n |      f32 [3, 4, 5], nit\n |      \n |      RGB planes.\n" in text
+        assert " |  id\n |      u64 []\n" in text
+        assert pydoc.plain(pydoc.render_doc(image)) and image._repr_html_()
+        assert [pin.fields for pin in tb.pins()] == [()], "nothing of it aliases the record"
+    text = pydoc.plain(pydoc.render_doc(Tokens))
+    assert " |      A symbolic dimension: 1 to 16.\n" in text and "bool [seq], optional" in text
+    assert "gives the field" in (tb.Column.__doc__ or "") and "declared once" in (tb.Dim.__doc__ or "")
 
 
 def test_fields_and_endpoints_have_names(hosts: Hosts, name: str) -> None:

@@ -12,7 +12,8 @@ use crate::memory::{Process, Segment, SegmentOptions};
 use crate::schema::Schema;
 
 impl Arena {
-    /// Maps an arena that a host handed over, after checking everything that can be checked.
+    /// Maps an arena that a host handed over, after checking everything that can be checked. With `populate` the records
+    /// are mapped so that touching them is fast from the first time on.
     ///
     /// # Errors
     /// [`Error::BadSegment`], [`Error::AbiMismatch`], [`Error::SchemaForm`], [`Error::SchemaMismatch`],
@@ -23,6 +24,7 @@ impl Arena {
         host: OwnedFd,
         me: ParticipantId,
         expected: &Expected,
+        populate: bool,
     ) -> Result<Arena, Error> {
         let bad = |reason: String| Error::BadSegment { reason };
         if !(HOST + 1..=MAX_PARTICIPANT).contains(&me) {
@@ -64,7 +66,7 @@ impl Arena {
             let (found, expected) = (control.len(), layout.control_size);
             return Err(bad(format!("CONTROL has {found} bytes instead of {expected}")));
         }
-        let options = SegmentOptions { sparse: header.flags & SPARSE != 0 };
+        let options = SegmentOptions { sparse: header.flags & SPARSE != 0 || !populate };
         let data = Segment::open(data, Some(layout.data_size), options)?;
         Arena::assemble(Control::new(control, layout), data, header, plan, me, Some(Process::new(host)))
     }
@@ -137,7 +139,7 @@ mod tests {
 
     fn attach_as(me: ParticipantId, control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {
         let host = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
-        Arena::attach(control, data, host, me, &Expected::default())
+        Arena::attach(control, data, host, me, &Expected::default(), true)
     }
 
     fn data_of(host: &Arena) -> OwnedFd {

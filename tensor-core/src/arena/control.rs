@@ -39,7 +39,7 @@ pub(crate) struct Participant {
     pub(crate) pid: AtomicU32,
     /// Nanoseconds of the monotonic clock when it attached.
     pub(crate) joined: AtomicU64,
-    /// 1 sender or client, 2 receiver or server, 3 host.
+    /// 1 sender or client, 2 receiver or server, 3 host, 4 observer.
     pub(crate) role: AtomicU32,
     /// For waits on many slots at once.
     pub(crate) bell: Bell,

@@ -23,6 +23,9 @@ use crate::wait::{Bell, Look, Sleep};
 /// The participant that hosts the arena.
 pub(crate) const HOST: ParticipantId = 1;
 
+/// The role of the host in the participants' table.
+pub(super) const HOST_ROLE: u32 = 3;
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -106,7 +109,7 @@ impl Arena {
             &plan.reply.as_ref().map(Schema::encode).unwrap_or_default(),
         );
         let arena = Arena::assemble(control, data, header, plan, HOST, None)?;
-        arena.enter(HOST, std::process::id(), 3);
+        arena.enter(HOST, std::process::id(), HOST_ROLE);
         Ok(arena)
     }
 

@@ -7,6 +7,8 @@
 #[cfg(connects)]
 mod attach;
 #[cfg(not(loom))]
+mod census;
+#[cfg(not(loom))]
 mod claim;
 #[cfg(not(loom))]
 mod control;

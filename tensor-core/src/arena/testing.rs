@@ -24,7 +24,7 @@ pub(super) fn three(reply: bool, flags: u32) -> [Arc<Arena>; 3] {
         host.enter(me, std::process::id(), 1);
         let [control, data] = host.fds().map(|fd| fd.try_clone_to_owned().unwrap());
         let pidfd = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
-        Arc::new(Arena::attach(control, data, pidfd, me, &Expected::default()).unwrap())
+        Arc::new(Arena::attach(control, data, pidfd, me, &Expected::default(), true).unwrap())
     };
     let (sender, receiver) = (attach(SENDER), attach(RECEIVER));
     [Arc::new(host), sender, receiver]

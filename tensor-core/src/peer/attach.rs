@@ -74,7 +74,7 @@ pub(crate) fn attach(
     let participant = welcome.verdict.map_err(|reason| Error::Refused { name: name.to_owned(), reason })?;
     let fds: [OwnedFd; 3] = answer.fds.try_into().map_err(|_| not_ours("it hands over no memory"))?;
     let [control, data, host] = fds;
-    let arena = Arena::attach(control, data, host, participant, expected)?;
+    let arena = Arena::attach(control, data, host, participant, expected, role != Role::Observer)?;
     // A host that is gone by now is noticed by the first wait.
     let _ = send(&socket, ATTACHED, &[]);
     Ok(arena)

@@ -25,7 +25,7 @@ pub(super) const MAX_MESSAGE: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) abi: u32,
-    /// 1 sender or client, 2 receiver or server.
+    /// 1 sender or client, 2 receiver or server, 4 observer.
     pub(super) role: u32,
 }
 

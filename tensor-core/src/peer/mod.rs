@@ -30,4 +30,6 @@ pub(crate) enum Role {
     Sender = 1,
     /// A receiver or a server.
     Receiver = 2,
+    /// Holds nothing and only looks. 3 is the host.
+    Observer = 4,
 }

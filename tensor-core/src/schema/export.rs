@@ -32,6 +32,12 @@ impl Schema {
         format!("{HEADER}\n\n{}", self.python_class(class))
     }
 
+    /// What its class is called where nobody has named it: `vision.image_pair` is `ImagePair`.
+    #[must_use]
+    pub fn class_name(&self) -> String {
+        class_name(self.name())
+    }
+
     /// The class alone; it expects that `tensorbridge` was imported as `tb`.
     #[must_use]
     pub fn python_class(&self, class: &str) -> String {
@@ -52,6 +58,38 @@ impl Schema {
             out.push_str(&call("    ", &head, &arguments(self, field), ""));
         }
         out
+    }
+}
+
+/// A Python module that declares the schemas of the arena `arena`: of its records, or of requests and replies.
+pub(crate) fn module_of_arena(arena: &str, request: &Schema, reply: Option<&Schema>) -> String {
+    let reply = reply.filter(|reply| reply.difference(request).is_some());
+    let first = class_name(request.name());
+    let mut out = format!(
+        "\"\"\"Records of the arena `{arena}`: do not edit.\n\n\
+         `python -m tensorbridge stubs {arena} --out FILE` writes them again, with `--check` it compares.\n\
+         \"\"\"\n\nimport tensorbridge as tb\n\n\n{}",
+        request.python_class(&first)
+    );
+    if let Some(reply) = reply {
+        let name = class_name(reply.name());
+        let name = if name == first { format!("{name}Reply") } else { name };
+        out.push_str(&format!("\n\n{}", reply.python_class(&name)));
+    }
+    out
+}
+
+/// What a class is called when only its schema's name is known: `vision.image_pair` is `ImagePair`.
+pub(super) fn class_name(schema: &str) -> String {
+    let last = schema.rsplit('.').next().unwrap_or_default();
+    let capitalised = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    let words = last.split('_').filter(|word| !word.is_empty());
+    let name: String = words.map(capitalised).collect();
+    match name.as_str() {
+        // Not identifiers, and the only keywords that begin with a capital.
+        "None" | "True" | "False" => name + "Record",
+        _ if !name.starts_with(|c: char| c.is_ascii_alphabetic()) => format!("Record{name}"),
+        _ => name,
     }
 }
 
@@ -213,6 +251,36 @@ class Tokens(tb.Record, name="nlp.tokens", version=3):
     )
 "#;
         assert_eq!(schema.python_module("Tokens"), expected);
+    }
+
+    #[test]
+    fn classes_are_called_after_their_schemas() {
+        for (schema, class) in [
+            ("vision.image_pair", "ImagePair"),
+            ("scores", "Scores"),
+            ("a.none", "NoneRecord"),
+            ("a.2d", "Record2d"),
+            ("a.", "Record"),
+            ("a._b", "B"),
+        ] {
+            assert_eq!(class_name(schema), class, "{schema}");
+        }
+    }
+
+    #[test]
+    fn an_arena_whose_records_share_a_name_gets_two_classes() {
+        let schema = |name: &'static str, dtype| {
+            Schema::new(name, 0, "", vec![], vec![Field::new("x", dtype, Shape::SCALAR)]).unwrap()
+        };
+        let (request, reply) = (schema("a.number", DType::U8), schema("b.number", DType::I64));
+        let module = module_of_arena("add", &request, Some(&reply));
+        assert!(module.starts_with("\"\"\"Records of the arena `add`"), "{module}");
+        assert!(module.ends_with(concat!(
+            "import tensorbridge as tb\n\n\n",
+            "class Number(tb.Record, name=\"a.number\"):\n    x = tb.u8()\n\n\n",
+            "class NumberReply(tb.Record, name=\"b.number\"):\n    x = tb.i64()\n",
+        )));
+        assert_eq!(module_of_arena("add", &request, Some(&request)), module_of_arena("add", &request, None));
     }
 
     #[test]

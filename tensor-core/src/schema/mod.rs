@@ -7,7 +7,7 @@
 mod diff;
 mod dtype;
 mod element;
-mod export;
+pub(crate) mod export;
 pub(crate) mod export_file;
 mod field;
 mod layout;

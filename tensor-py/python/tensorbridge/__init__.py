@@ -27,8 +27,8 @@ Any program calls it::
         scores = client.call(pixels=planes, id=7)
         print(scores.logits.numpy())
 
-`Channel`, `Sender` and `Receiver` move records one way. `Field` says how tensors alias a record and for how long;
-`errors()` lists what can go wrong.
+`Channel`, `Sender` and `Receiver` move records one way. `describe` shows what an arena is and who holds its slots.
+`Field` says how tensors alias a record and for how long; `errors()` lists what can go wrong.
 """
 
 from ._core import (
@@ -76,6 +76,7 @@ from ._core import (
     copied,
     pins,
 )
+from ._describe import Description, Participant, Phases, describe
 from ._dtype import (
     Column,
     Dim,
@@ -124,6 +125,7 @@ __all__ = [
     "Column",
     "Corrupt",
     "DType",
+    "Description",
     "Dim",
     "DimOutOfRange",
     "DimUnset",
@@ -144,6 +146,8 @@ __all__ = [
     "NotFound",
     "NotTensorbridge",
     "OutOfMemory",
+    "Participant",
+    "Phases",
     "Pin",
     "ReadOnly",
     "Receiver",
@@ -173,6 +177,7 @@ __all__ = [
     "c64",
     "c128",
     "copied",
+    "describe",
     "errors",
     "f8_e4m3fn",
     "f8_e5m2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
@@ -24,8 +25,18 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Field | None")
 
 
+class _Doc:
+    """A class's documentation, and another for each of its instances: what `help` of a record class shows."""
+
+    def __init__(self, text: str) -> None:
+        self.text = inspect.cleandoc(text)
+
+    def __get__(self, part: Any, owner: type) -> str:
+        return self.text if part is None else part._described()
+
+
 class Dim:
-    """A symbolic dimension: declared once with its bounds, its length is set for each record.
+    __doc__ = _Doc("""A symbolic dimension: declared once with its bounds, its length is set for each record.
 
     Used by the name it has in the class::
 
@@ -37,7 +48,7 @@ class Dim:
 
     Reading the length of a record whose dimension is not set raises `DimUnset`; setting one outside the bounds raises
     `DimOutOfRange`. Changing a length makes the fields that name it absent again.
-    """
+    """)
 
     __slots__ = ("index", "max", "min", "name")
 
@@ -65,12 +76,17 @@ class Dim:
     def __set__(self, record: Record, length: int) -> None:
         record._handle.set_dim(self.index, length)
 
+    def _described(self) -> str:
+        return f"A symbolic dimension: {self.min} to {self.max}."
+
     def __repr__(self) -> str:
         return f"tb.Dim({self.min}, {self.max})"
 
 
 class Column(_core.Descriptor, Generic[F]):
-    """A field of a record class. On a record it gives the field; assigning to it copies a value in."""
+    __doc__ = _Doc(
+        "A field of a record class. On a record it gives the field; assigning to it copies a value in."
+    )
 
     __slots__ = ("align", "doc", "dtype", "name", "optional", "pad", "shape", "unit")
 
@@ -106,9 +122,16 @@ class Column(_core.Descriptor, Generic[F]):
         def __get__(self, record: Record | None, owner: type) -> Self | F: ...
         def __set__(self, record: Record, value: Writable) -> None: ...
 
+    def _extents(self) -> str:
+        return ", ".join(extent.name if isinstance(extent, Dim) else str(extent) for extent in self.shape)
+
+    def _described(self) -> str:
+        facts = [f"{self.dtype} [{self._extents()}]", self.unit, "optional" if self.optional else ""]
+        head = ", ".join(fact for fact in facts if fact)
+        return f"{head}\n\n{self.doc}" if self.doc else head
+
     def __repr__(self) -> str:
-        extents = [extent.name if isinstance(extent, Dim) else str(extent) for extent in self.shape]
-        return f"<tb.{self.dtype}({', '.join(extents)}) {self.name!r}>"
+        return f"<tb.{self.dtype}({self._extents()}) {self.name!r}>"
 
 
 class DType(str):

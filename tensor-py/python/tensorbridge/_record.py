@@ -211,6 +211,9 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._columns)
+
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -282,9 +285,8 @@ def _class_of_bytes(encoded: bytes) -> type[Record]:
             unit=field.unit,
             doc=field.doc,
         )
-    class_name = "".join(word.capitalize() for word in schema.name.rsplit(".", 1)[-1].split("_"))
     keywords = {"name": schema.name, "version": schema.version}
-    return types.new_class(class_name, (Record,), keywords, lambda namespace: namespace.update(body))
+    return types.new_class(schema.class_name, (Record,), keywords, lambda namespace: namespace.update(body))
 
 
 def class_of(schema: Schema) -> type[Record]:
