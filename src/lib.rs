@@ -43,12 +43,13 @@ pub use tensor_core::__private;
 pub use tensor_core::channel::{
     Channel, ChannelBuilder, EndpointBuilder, Loan, Received, Receiver, SendError, Sender,
 };
-pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout};
+pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
 pub use tensor_core::service::{
     CallLoan, Client, PythonWorker, Request, Server, Service, ServiceBuilder, Worker,
 };
 pub use tensor_core::view::{Owned, Record};
 pub use tensor_core::{
-    Error, Full, Holder, RemoteError, SchemaMismatch, WaitStrategy, meeting_directory, schema, view,
+    Error, Full, Holder, Pin, Recoveries, RemoteError, SchemaMismatch, WaitStrategy, meeting_directory,
+    schema, view,
 };
 pub use tensor_derive::Tensor;

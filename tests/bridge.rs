@@ -295,37 +295,3 @@ fn the_death_of_the_host_ends_every_wait_and_spares_what_is_held() {
     Sender::<Image>::builder(&name).connect().unwrap();
     drop(held);
 }
-
-#[test]
-fn a_worker_killed_with_a_request_is_replaced_by_another() {
-    const TEST: &str = "a_worker_killed_with_a_request_is_replaced_by_another";
-    if let Some((_, name)) = part() {
-        let server = Server::<Image, Scores>::builder(&name).timeout(PATIENCE).connect().unwrap();
-        let _taken = server.receive().unwrap();
-        // Long enough to be killed with the request in hand.
-        std::thread::sleep(Duration::from_secs(60));
-        return;
-    }
-    let name = unique("redelivered");
-    let service = Service::<Image, Scores>::builder(&name).slots(2).create().unwrap();
-    let doomed = play(TEST, "server", &name);
-    let client = Client::<Image, Scores>::builder(&name).timeout(PATIENCE).connect().unwrap();
-    let call = std::thread::spawn(move || {
-        let mut image = client.loan().unwrap();
-        image.pixels_mut()[0] = 4.0;
-        image.set_id(9);
-        image.call().unwrap().sum()
-    });
-    while !service.pins().iter().any(|holder| holder.how == "received") {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    doomed.kill();
-    let server = Server::<Image, Scores>::builder(&name).timeout(PATIENCE).connect().unwrap();
-    let mut request = server.receive().unwrap();
-    let first = f64::from(request.request().pixels()[0]);
-    request.reply_mut().set_sum(first);
-    request.reply_mut().set_id(9);
-    request.reply().unwrap();
-    assert_eq!(call.join().unwrap(), 4.0);
-    assert_eq!(service.free_slots(), 2);
-}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::arena::{Arena, Expected, MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::arena::{Arena, Expected, MUTATES_REQUEST, Pin, RING_ORDER, SPARSE};
 use crate::error::{Error, Holder};
 use crate::peer::{Role, attach};
 use crate::schema::Schema;
@@ -81,7 +81,9 @@ pub struct Description {
     /// Who is attached, the host first; whoever asked is left out.
     pub participants: Vec<Participant>,
     /// Who holds slots, most first.
-    pub pins: Vec<Holder>,
+    pub holders: Vec<Holder>,
+    /// Each hold on a slot.
+    pub pins: Vec<Pin>,
     /// Bytes of shared memory in all.
     pub bytes: usize,
     /// Bytes of one record or request: all its fields, symbolic dimensions at their capacity.
@@ -114,7 +116,7 @@ impl Description {
 /// # let id = Field::new("id", DType::U64, Shape::SCALAR);
 /// # let schema = Schema::new("vision.image", 0, "", vec![], vec![id]).unwrap();
 /// # let name = format!("described.p{}", std::process::id());
-/// # let settings = HostSettings { name: name.clone(), slots: 4, sparse: false, mutates_request: false, ring_order: false };
+/// # let settings = HostSettings { slots: 4, ..HostSettings::new(&name) };
 /// # let _host = DynHost::create(&settings, schema, None)?;
 /// let camera = describe(&name)?;
 /// assert_eq!((camera.request.name(), camera.slots, camera.phases.free), ("vision.image", 4, 4));
@@ -127,6 +129,14 @@ impl Description {
 /// and those of the meeting directory.
 pub fn describe(name: &str) -> Result<Description, Error> {
     describe_timeout(name, DESCRIBE_TIMEOUT)
+}
+
+/// Each hold on a slot of the arena called `name`: which process holds what, as what, and for how long.
+///
+/// # Errors
+/// As [`describe`].
+pub fn pins(name: &str) -> Result<Vec<Pin>, Error> {
+    describe(name).map(|seen| seen.pins)
 }
 
 /// As [`describe`], waiting for the host for up to `timeout`.
@@ -176,7 +186,8 @@ fn describe_arena(arena: &Arena) -> Description {
         host_pid: header.host_pid,
         epoch: header.epoch.iter().map(|byte| format!("{byte:02x}")).collect(),
         participants,
-        pins: arena.holders(),
+        holders: arena.holders(),
+        pins: arena.pins(),
         bytes: arena.bytes(),
         request_bytes: bytes(&arena.request().columns),
         reply_bytes: arena.reply().map_or(0, |part| bytes(&part.columns)),

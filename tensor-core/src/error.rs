@@ -244,13 +244,15 @@ pub enum Error {
         /// Its process id.
         pid: u32,
     },
-    /// The worker that had taken the request is gone and the request cannot be repeated.
-    #[error("the worker of `{name}` died with the request, {reason}")]
+    /// Whoever had taken the request is gone without an answer, and nobody else may answer it.
+    #[error("`{name}` has no answer after {attempts} attempt(s): {reason}")]
     WorkerDied {
         /// The service.
         name: String,
+        /// How many workers had taken the request.
+        attempts: u32,
         /// Why nobody else may answer it.
-        reason: String,
+        reason: &'static str,
     },
     /// The worker's own code failed; the worker lives on.
     #[error(transparent)]
@@ -324,8 +326,10 @@ pub struct Full {
 /// A process that holds slots of an arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The process.
-    pub pid: u32,
+    /// The process; `None` for records that were sent one way and not received yet, which nobody holds.
+    pub pid: Option<u32>,
+    /// The command line of that process, shortened; empty where the system does not say.
+    pub command: String,
     /// What it holds them as: `loaned`, `waiting to be received`, `received`, an alias.
     pub how: &'static str,
     /// How many slots.
@@ -340,8 +344,13 @@ impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no free slot among the {} of `{}` after {:?}", self.slots, self.arena, self.waited)?;
         for holder in &self.holders {
-            let Holder { pid, how, slots, oldest, fields } = holder;
-            write!(f, "\n  process {pid}: {slots} {how}, the oldest for {oldest:.1?}")?;
+            let Holder { pid, command, how, slots, oldest, fields } = holder;
+            match pid {
+                Some(pid) if command.is_empty() => write!(f, "\n  process {pid}: ")?,
+                Some(pid) => write!(f, "\n  process {pid} ({command}): ")?,
+                None => write!(f, "\n  nobody: ")?,
+            }
+            write!(f, "{slots} {how}, the oldest for {oldest:.1?}")?;
             if !fields.is_empty() {
                 write!(f, " (aliases of {})", fields.join(", "))?;
             }
@@ -458,7 +467,8 @@ mod tests {
             slots: 2,
             waited: Duration::from_secs(1),
             holders: vec![Holder {
-                pid: 7,
+                pid: Some(7),
+                command: "python client.py".into(),
                 how: "loaned",
                 slots: 2,
                 oldest: Duration::from_secs(3),
@@ -466,6 +476,9 @@ mod tests {
             }],
         };
         let text = full.to_string();
-        assert!(text.contains("process 7: 2 loaned, the oldest for 3.0s (aliases of pixels)"), "{text}");
+        assert!(
+            text.contains("process 7 (python client.py): 2 loaned, the oldest for 3.0s (aliases of pixels)"),
+            "{text}"
+        );
     }
 }

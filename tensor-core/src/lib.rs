@@ -27,6 +27,8 @@ mod wait;
 #[doc(hidden)]
 pub mod __private;
 
+#[cfg(not(loom))]
+pub use arena::{Pin, Recoveries};
 pub use error::{Error, ErrorRow, Full, Holder, RemoteError, SchemaMismatch};
 #[cfg(not(loom))]
 pub use peer::meeting_directory;

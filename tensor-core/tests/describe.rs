@@ -71,7 +71,11 @@ fn a_channel_is_described_and_keeps_all_its_slots() {
     assert_eq!((seen.request_bytes, seen.reply_bytes), (8 * 8 + 1, 0));
     assert!(seen.bytes > 4 * (8 * 8 + 1) && !seen.sparse && !seen.mutates_request && !seen.ring_order);
     assert_eq!((seen.phases.free, seen.phases.loaned), (3, 1));
-    assert_eq!((seen.pins.len(), seen.pins[0].how, seen.pins[0].pid), (1, "loaned", std::process::id()));
+    assert_eq!(
+        (seen.pins.len(), seen.pins[0].how, seen.pins[0].pid),
+        (1, "loaned", Some(std::process::id()))
+    );
+    assert_eq!((seen.holders.len(), seen.holders[0].slots), (1, 1));
     assert!(seen.participants.iter().all(|participant| participant.pid == std::process::id()));
     drop(loan);
     assert_eq!(describe(&name).unwrap().phases.free, 4);

@@ -29,7 +29,7 @@ fn schema(bytes: u64) -> Schema {
 
 fn settings(name: &str) -> HostSettings {
     let name = format!("{name}.p{}", std::process::id());
-    HostSettings { name, slots: 2, sparse: false, mutates_request: false, ring_order: false }
+    HostSettings { slots: 2, ..HostSettings::new(&name) }
 }
 
 fn connect(name: &str) -> Result<DynSender, Error> {

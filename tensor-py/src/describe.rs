@@ -35,6 +35,7 @@ pub(crate) fn describe<'py>(
     parts.set_item("epoch", epoch)?;
     let participants = participants.into_iter().map(|participant| (participant.pid, participant.role));
     parts.set_item("participants", PyTuple::new(py, participants.collect::<Vec<_>>())?)?;
+    parts.set_item("holders", pins::holders(py, seen.holders)?)?;
     parts.set_item("pins", pins::to_python(py, &name, seen.pins)?)?;
     parts.set_item("bytes", seen.bytes)?;
     parts.set_item("request_bytes", seen.request_bytes)?;

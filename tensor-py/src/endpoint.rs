@@ -86,6 +86,20 @@ macro_rules! endpoint {
                 pins::to_python(py, &self.port.name, self.port.get()?.pins())
             }
 
+            /// Whether the host still lives and hosts this arena.
+            #[getter]
+            fn connected(&self) -> bool {
+                self.port.open().is_some_and(|endpoint| endpoint.is_connected())
+            }
+
+            /// An endpoint like this one, of the arena that is hosted under the name now.
+            fn again(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<$class> {
+                let (endpoint, timeout) = (self.port.get()?, seconds(timeout)?);
+                let endpoint = detached(py, || self.port.glance(), |look| endpoint.again(timeout, look))?;
+                pins::remember(endpoint.watch());
+                Ok($class { port: self.port.with(endpoint) })
+            }
+
             #[getter]
             fn closed(&self) -> bool {
                 self.port.is_closed()

@@ -92,7 +92,9 @@ fn doc(name: &str) -> &'static str {
         "ReadOnly" => "A received record cannot be written.",
         "Timeout" => "A wait reached its deadline.",
         "HostDied" => "The process that hosts the arena is gone. What is held stays valid.",
-        "WorkerDied" => "A worker died with the request and nobody else may answer it.",
+        "WorkerDied" => {
+            "A worker died with the request and nobody else may answer it. `attempts` is how many had taken it."
+        }
         "Remote" => {
             "The worker's own code raised an exception; the worker lives on.\n\n\
              `type_name`, `message` and `traceback` are those of the worker's exception."
@@ -164,7 +166,7 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::TooManyFiles { what } => set!(what, errno = libc::EMFILE),
         Error::Full(full) => {
             let Full { arena, slots, waited, holders } = *full;
-            let holders = pins::to_python(exception.py(), &arena, holders)?;
+            let holders = pins::holders(exception.py(), holders)?;
             set!(arena, slots, waited = waited.as_secs_f64(), holders)
         }
         Error::Unsupported { what, needs } => set!(what, needs),
@@ -181,7 +183,7 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::ReadOnly { field } => set!(field),
         Error::Timeout { what, after } => set!(what, after = after.as_secs_f64()),
         Error::HostDied { name, pid } => set!(name, pid),
-        Error::WorkerDied { name, reason } => set!(name, reason),
+        Error::WorkerDied { name, attempts, reason } => set!(name, attempts, reason),
         Error::Remote(remote) => {
             if !remote.traceback.is_empty() {
                 let note = format!("The worker's traceback:\n{}", remote.traceback.trim_end());

@@ -29,7 +29,7 @@ impl Host {
 impl Host {
     /// Takes the name. With a reply it is a service, else a one-way channel.
     #[new]
-    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false))]
+    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false, max_attempts = 3))]
     #[expect(clippy::too_many_arguments, reason = "keywords of a Python function")]
     fn new(
         py: Python<'_>,
@@ -40,8 +40,10 @@ impl Host {
         sparse: bool,
         mutates_request: bool,
         ring_order: bool,
+        max_attempts: u32,
     ) -> PyResult<Host> {
-        let settings = HostSettings { name: name.clone(), slots, sparse, mutates_request, ring_order };
+        let settings =
+            HostSettings { name: name.clone(), slots, sparse, mutates_request, ring_order, max_attempts };
         let schema = |schema: &Schema| (*schema.inner).clone();
         let (request, reply) = (schema(request), reply.map(schema));
         // Making the memory takes a while when there is much of it.

@@ -5,22 +5,34 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
-use tensor_core::Holder;
 use tensor_core::dynamic::Watch;
+use tensor_core::{Holder, Pin};
 
 static PIN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static HOLDER: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// `tensorbridge.Pin` objects.
 pub(crate) fn to_python<'py>(
     py: Python<'py>,
     arena: &str,
-    holders: Vec<Holder>,
+    pins: Vec<Pin>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let pin = PIN.import(py, "tensorbridge._pins", "Pin")?;
+    let class = PIN.import(py, "tensorbridge._pins", "Pin")?;
+    pins.into_iter()
+        .map(|Pin { slot, side, pid, command, how, held, fields }| {
+            let fields = PyTuple::new(py, fields)?;
+            class.call1((arena, slot, side, pid, command, how, held.as_secs_f64(), fields))
+        })
+        .collect()
+}
+
+/// `tensorbridge.Holder` objects.
+pub(crate) fn holders<'py>(py: Python<'py>, holders: Vec<Holder>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let class = HOLDER.import(py, "tensorbridge._pins", "Holder")?;
     holders
         .into_iter()
-        .map(|Holder { pid, how, slots, oldest, fields }| {
-            pin.call1((arena, pid, how, slots, oldest.as_secs_f64(), PyTuple::new(py, fields)?))
+        .map(|Holder { pid, command, how, slots, oldest, fields }| {
+            class.call1((pid, command, how, slots, oldest.as_secs_f64(), PyTuple::new(py, fields)?))
         })
         .collect()
 }
@@ -38,9 +50,9 @@ pub(crate) fn remember(watch: Watch) {
 /// What this process holds, in all arenas.
 pub(crate) fn held_here(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
     let watches = WATCHES.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut pins = Vec::new();
-    for (name, holders) in watches.iter().filter_map(Watch::held) {
-        pins.extend(to_python(py, &name, holders)?);
+    let mut found = Vec::new();
+    for (name, pins) in watches.iter().filter_map(Watch::held) {
+        found.extend(to_python(py, &name, pins)?);
     }
-    Ok(pins)
+    Ok(found)
 }

@@ -32,6 +32,11 @@ impl<T> Port<T> {
         Arc::new(Port { endpoint, what, name, timeout, strict, stopping: AtomicBool::new(false) })
     }
 
+    /// A port like this one for another endpoint.
+    pub(crate) fn with(&self, endpoint: T) -> Arc<Port<T>> {
+        Port::new(endpoint, self.what, self.name.clone(), self.timeout, self.strict)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Arc<T>>> {
         // Held for a clone or a replacement only, never while Python code runs.
         self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
@@ -42,8 +47,12 @@ impl<T> Port<T> {
     /// # Errors
     /// [`Error::Closed`].
     pub(crate) fn get(&self) -> PyResult<Arc<T>> {
-        let endpoint = self.lock().clone();
-        endpoint.ok_or_else(|| raise(Error::Closed { what: self.what }))
+        self.open().ok_or_else(|| raise(Error::Closed { what: self.what }))
+    }
+
+    /// The endpoint, unless it is closed.
+    pub(crate) fn open(&self) -> Option<Arc<T>> {
+        self.lock().clone()
     }
 
     /// What a wait looks at now and then: whether the endpoint was closed, or told to stop, meanwhile.

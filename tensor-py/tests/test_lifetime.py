@@ -118,7 +118,7 @@ def test_an_alias_outlives_its_endpoint_and_its_host(hosts: Hosts, name: str, ki
         alias = torch.from_dlpack(alias)
     assert float(np.asarray(alias).ravel()[0]) == 1.0
     (pin,) = tb.pins()
-    assert pin.arena == name and pin.slots == 1 and pin.fields == ("pixels",)
+    assert pin.arena == name and pin.side == "receiver" and pin.fields == ("pixels",)
     del alias
     assert not tb.pins()
 
@@ -188,8 +188,9 @@ def test_a_workers_alias_keeps_the_slot_it_answered(hosts: Hosts, name: str) -> 
         assert client.call(value=6).value.item() == 0
         assert [tensor.item() for tensor in kept] == [5, 6]
         assert eventually(lambda: service.free_slots == 1)
-        (pin,) = client.pins()
-        assert "alias of a received record" in pin.how and pin.slots == 2 and pin.fields == ("value",)
+        pins = client.pins()
+        assert {(pin.how, pin.fields) for pin in pins} == {("an alias of a received record", ("value",))}
+        assert len({pin.slot for pin in pins}) == 2
         kept.clear()
         assert eventually(lambda: service.free_slots == 3)
 
@@ -299,7 +300,7 @@ def test_an_alias_in_another_process_keeps_the_slot(hosts: Hosts, name: str, exp
             assert program.stdout.readline() == "holding\n"
             assert channel.free_slots == 1
             (pin,) = channel.pins()
-            assert pin.pid == program.pid and pin.slots == 1
+            assert pin.pid == program.pid and "python" in pin.command
             if end == "let go":
                 program.stdin.write("let go\n")
                 program.stdin.flush()

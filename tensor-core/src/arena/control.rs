@@ -61,22 +61,25 @@ pub(crate) struct Block {
     pub(crate) caller_asleep: AtomicU32,
     /// How the call ended, see [`Status`](super::Status).
     pub(crate) status: AtomicU32,
-    /// Nanoseconds of the monotonic clock at the last claim.
-    pub(crate) since: AtomicU64,
-    /// How often a worker that had taken it alone died.
+    /// When the sender's side was claimed, in milliseconds of the monotonic clock, which begin anew every 49 days.
+    pub(crate) sender_since: AtomicU32,
+    /// The same of the receiver's side.
+    pub(crate) receiver_since: AtomicU32,
+    /// How often a receiver has taken this record alone.
     pub(crate) attempts: AtomicU32,
-    _reserved: [u32; 3],
+    /// 1 once a receiver has died with it: it is taken alone from then on.
+    pub(crate) redelivered: AtomicU32,
+    /// Nanoseconds of the monotonic clock after which nobody waits for the answer; 0 for none.
+    pub(crate) deadline: AtomicU64,
 
     // The cold line.
     /// Fields of which the sender held aliases when it sent.
     pub(crate) sender_fields: AtomicU64,
     /// Fields of which the receiver held aliases when it answered.
     pub(crate) receiver_fields: AtomicU64,
-    /// Nanoseconds of the monotonic clock after which nobody waits for the answer; 0 for none.
-    pub(crate) deadline: AtomicU64,
     /// W3C trace context: trace id, parent id, flags.
     pub(crate) trace: [AtomicU64; 4],
-    _reserved_cold: [u64; 1],
+    _reserved_cold: [u64; 2],
 }
 
 const _: () =

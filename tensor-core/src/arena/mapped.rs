@@ -11,6 +11,7 @@ use super::control::Control;
 use super::header::{Header, RING_ORDER, SPARSE};
 use super::layout::{Layout, Plan};
 use super::ops;
+use super::recoveries::RecoveryCounts;
 use super::shared::Shared;
 use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
@@ -26,6 +27,14 @@ pub(crate) const HOST: ParticipantId = 1;
 /// The role of the host in the participants' table.
 pub(super) const HOST_ROLE: u32 = 3;
 
+/// How many workers may die with a request, unless the service says otherwise.
+pub(crate) const MAX_ATTEMPTS: u32 = 3;
+
+/// Milliseconds of the monotonic clock, which begin anew every 49 days.
+pub(super) fn monotonic_ms() -> u32 {
+    (monotonic_ns() / 1_000_000) as u32
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -34,8 +43,12 @@ pub(crate) enum Status {
     Answered = 0,
     /// The worker's code failed; it says how in the slot's failure space.
     Failed = 1,
-    /// The worker died, or gave up, and the request may not be repeated.
+    /// The worker died and the request may not be repeated, or not once more.
     WorkerDied = 2,
+    /// The worker lives and let go of the request without an answer.
+    Dropped = 3,
+    /// The caller's deadline had passed when a worker found the request.
+    Expired = 4,
 }
 
 /// One of the two records a slot can hold.
@@ -88,6 +101,10 @@ pub(crate) struct Arena {
     pub(super) host: Option<Process>,
     /// The slot this process used last, plus one; its memory is warm in this core's cache.
     pub(super) warm: AtomicU32,
+    /// How many workers may die with a request, each having taken it alone. Only the host's number counts.
+    pub(super) max_attempts: u32,
+    /// What the host has done for the dead.
+    pub(super) recoveries: RecoveryCounts,
 }
 
 impl Arena {
@@ -136,7 +153,15 @@ impl Arena {
             fork: ForkFlag::new()?,
             host,
             warm: AtomicU32::new(0),
+            max_attempts: MAX_ATTEMPTS,
+            recoveries: RecoveryCounts::default(),
         })
+    }
+
+    /// The same arena with another bound on how many workers may die with a request.
+    pub(crate) fn with_max_attempts(mut self, attempts: u32) -> Arena {
+        self.max_attempts = attempts;
+        self
     }
 
     pub(super) fn control(&self) -> &Control {
@@ -241,7 +266,12 @@ impl Arena {
             // The word said free, or ready, while this process still holds the slot.
             return Err(self.corrupt(slot, word));
         }
-        self.control.block(slot).since.store(monotonic_ns(), Ordering::Relaxed);
+        let block = self.control.block(slot);
+        let since = match side {
+            Side::Sender => &block.sender_since,
+            Side::Receiver => &block.receiver_since,
+        };
+        since.store(monotonic_ms(), Ordering::Relaxed);
         Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
     }
 
@@ -272,22 +302,35 @@ impl Arena {
         Ok(Some(claim))
     }
 
-    /// The READY record that was sent first, or `None`.
+    /// The READY record that was sent first, or `None`. A request whose caller's deadline has passed is not handed out.
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn try_take(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
         self.check_process()?;
-        let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
-        let claim = self.claim(slot, word, Side::Receiver)?;
+        loop {
+            let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
+            let claim = self.claim(slot, word, Side::Receiver)?;
+            if claim.is_expired() {
+                claim.expire()?;
+                continue;
+            }
+            self.prepare_take(slot);
+            return Ok(Some(claim));
+        }
+    }
+
+    /// A record was taken alone: counts that, and clears what an earlier worker may have left of its reply.
+    fn prepare_take(&self, slot: usize) {
         let block = self.control.block(slot);
+        let attempts = block.attempts.load(Ordering::Relaxed);
+        block.attempts.store(attempts.saturating_add(1), Ordering::Relaxed);
         block.reply_presence.store(0, Ordering::Relaxed);
         block.status.store(Status::Answered as u32, Ordering::Relaxed);
         let first_reply_dim = self.request.schema.dims().len();
         for dim in 0..self.reply.as_ref().map_or(0, |part| part.schema.dims().len()) {
             self.control.dim(slot, first_reply_dim + dim).store(u64::MAX, Ordering::Relaxed);
         }
-        Ok(Some(claim))
     }
 
     /// Lets go of a side of a slot. Called by a dropped [`Claim`] only.
@@ -303,7 +346,7 @@ impl Arena {
             Side::Sender => ops::let_go(&self.control, slot, |word| word.release_sender(self.me, service)),
             Side::Receiver => {
                 if service && Word(self.control.word(slot).load(Ordering::Acquire)).is(Phase::Taken) {
-                    let status = Status::WorkerDied as u32;
+                    let status = Status::Dropped as u32;
                     self.control.block(slot).status.store(status, Ordering::Relaxed);
                 }
                 ops::let_go(&self.control, slot, |word| word.release_receiver(self.me))

@@ -26,6 +26,8 @@ mod mapped;
 #[cfg(all(test, loom))]
 mod model;
 mod ops;
+#[cfg(not(loom))]
+mod recoveries;
 #[cfg(connects)]
 mod recovery;
 mod shared;
@@ -42,6 +44,8 @@ pub(crate) use {
     claim::Claim,
     header::{MUTATES_REQUEST, RING_ORDER, SPARSE},
     layout::{Plan, SLOTS},
-    mapped::{Arena, Expected, Half, Status},
+    mapped::{Arena, Expected, Half, MAX_ATTEMPTS, Part, Status},
     word::ParticipantId,
 };
+#[cfg(not(loom))]
+pub use {holders::Pin, recoveries::Recoveries};

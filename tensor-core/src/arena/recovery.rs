@@ -3,6 +3,7 @@
 use super::Arena;
 use super::mapped::Status;
 use super::ops;
+use super::recoveries::Recoveries;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::sync::Ordering;
@@ -16,6 +17,7 @@ impl Arena {
             // It had left in good order, and the number is nobody's.
             return self.retire(dead);
         }
+        self.recoveries.deaths.fetch_add(1, Ordering::Relaxed);
         for slot in 0..self.control().slots() {
             let word = Word(self.control().word(slot).load(Ordering::Acquire));
             if word.sender() == dead {
@@ -41,15 +43,29 @@ impl Arena {
         }
     }
 
+    /// What this host has done for the dead so far.
+    pub(crate) fn recoveries(&self) -> Recoveries {
+        self.recoveries.read()
+    }
+
     fn settle_received(&self, slot: usize, dead: ParticipantId) {
-        if let Ok(word) = ops::step(self.control(), slot, |word| word.redeliver(dead)) {
-            debug_assert!(word.is(Phase::Ready));
+        let block = self.control().block(slot);
+        // Before it is READY: whoever takes it next sees it.
+        block.redelivered.store(1, Ordering::Relaxed);
+        // Only a caller can be told that nobody answers; what is sent one way goes to the next receiver.
+        let once_more = self.reply().is_none() || block.attempts.load(Ordering::Relaxed) < self.max_attempts;
+        if once_more && ops::step(self.control(), slot, |word| word.redeliver(dead)).is_ok() {
             ops::announce_ready(self.control(), slot);
+            self.recoveries.redelivered.fetch_add(1, Ordering::Relaxed);
             return;
         }
         // What was answered stays answered; only an alias died with the worker.
-        if Word(self.control().word(slot).load(Ordering::Acquire)).is(Phase::Taken) {
-            self.control().block(slot).status.store(Status::WorkerDied as u32, Ordering::Relaxed);
+        let word = Word(self.control().word(slot).load(Ordering::Acquire));
+        if word.is(Phase::Taken) {
+            block.status.store(Status::WorkerDied as u32, Ordering::Relaxed);
+            if !word.gone() {
+                self.recoveries.given_up.fetch_add(1, Ordering::Relaxed);
+            }
         }
         self.settle(slot, |word| word.release_receiver(dead));
     }
@@ -62,7 +78,10 @@ impl Arena {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{RECEIVER, SENDER, three};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::testing::{RECEIVER, SENDER, three, three_with};
     use super::*;
     use crate::wait::Look;
 
@@ -70,13 +89,78 @@ mod tests {
     fn an_answer_survives_a_worker_that_dies_with_an_alias_of_it() {
         let [host, client, worker] = three(true, 0);
         let call = client.try_loan(Look::Words).unwrap().unwrap();
-        call.publish(1, |_| None, true, 0).unwrap();
+        call.publish(1, |_| None, true, 0, None).unwrap();
         let taken = worker.try_take(Look::Words).unwrap().unwrap();
         taken.answer(1, |_| None, true, 1).unwrap();
         std::mem::forget(taken);
         host.recover(RECEIVER);
         assert_eq!(call.outcome().unwrap(), Some(Status::Answered));
         drop(call);
+        assert_eq!(host.free_slots(), 20);
+    }
+
+    /// A call of which every worker dies, each having taken it alone.
+    fn call_until_nobody_is_left(max_attempts: u32) -> (u32, Arc<Arena>) {
+        let [host, client, worker] = three_with(true, 0, max_attempts);
+        let call = client.try_loan(Look::Words).unwrap().unwrap();
+        call.publish(1, |_| None, true, 0, None).unwrap();
+        let ticket = client.control().ticket(call.slot()).load(Ordering::Relaxed);
+        let mut taken = 0;
+        while call.outcome().unwrap().is_none() {
+            // The process goes on, so its own table has to forget what died with it.
+            std::mem::forget(worker.try_take(Look::Words).unwrap().unwrap());
+            worker.forget_claim(call.slot());
+            taken += 1;
+            host.enter(RECEIVER, std::process::id(), 2);
+            host.recover(RECEIVER);
+            assert_eq!(client.control().ticket(call.slot()).load(Ordering::Relaxed), ticket);
+        }
+        assert_eq!(call.outcome().unwrap(), Some(Status::WorkerDied));
+        assert_eq!(call.attempts(), (taken, false));
+        drop(call);
+        assert_eq!(host.free_slots(), 20);
+        (taken, host)
+    }
+
+    #[test]
+    fn a_request_that_kills_its_workers_is_handed_out_so_often_and_no_more() {
+        for most in [1, 3, 5] {
+            let (taken, host) = call_until_nobody_is_left(most);
+            assert_eq!(taken, most);
+            let expected = Recoveries { deaths: most.into(), redelivered: u64::from(most) - 1, given_up: 1 };
+            assert_eq!(host.recoveries(), expected);
+        }
+    }
+
+    #[test]
+    fn a_one_way_record_goes_to_the_next_receiver_however_many_died_with_it() {
+        let [host, sender, receiver] = three_with(false, 0, 1);
+        let record = sender.try_loan(Look::Words).unwrap().unwrap();
+        record.publish(1, |_| None, false, 0, None).unwrap();
+        for _ in 0..5 {
+            let taken = receiver.try_take(Look::Words).unwrap().unwrap();
+            receiver.forget_claim(taken.slot());
+            std::mem::forget(taken);
+            host.enter(RECEIVER, std::process::id(), 2);
+            host.recover(RECEIVER);
+        }
+        drop(receiver.try_take(Look::Words).unwrap().unwrap());
+        assert_eq!(host.free_slots(), 20);
+    }
+
+    #[test]
+    fn a_request_whose_deadline_has_passed_is_answered_by_nobody() {
+        let [host, client, worker] = three(true, 0);
+        let late = client.try_loan(Look::Words).unwrap().unwrap();
+        late.publish(1, |_| None, true, 0, Some(Duration::ZERO)).unwrap();
+        let call = client.try_loan(Look::Words).unwrap().unwrap();
+        call.publish(1, |_| None, true, 0, Some(Duration::from_secs(3600))).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        let taken = worker.try_take(Look::Words).unwrap().unwrap();
+        assert_eq!(taken.slot(), call.slot());
+        assert_eq!(late.outcome().unwrap(), Some(Status::Expired));
+        assert!(worker.try_take(Look::Words).unwrap().is_none());
+        drop((late, call, taken));
         assert_eq!(host.free_slots(), 20);
     }
 

@@ -1,6 +1,7 @@
 //! What the holder of a slot can do with it, and what that leaves behind for the other side.
 
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use super::claim::Claim;
 use super::mapped::{Half, Place, Status};
@@ -8,6 +9,7 @@ use super::ops;
 use super::shared::Shared;
 use super::word::{Phase, Word};
 use crate::error::{Error, RemoteError};
+use crate::memory::monotonic_ns;
 use crate::sync::{AtomicU64, Ordering};
 
 impl Claim {
@@ -50,7 +52,8 @@ impl Claim {
     }
 
     /// LOANED -> READY. With `keep_hold` the claim stays good: for a call, or while aliases live. `aliased` are the
-    /// fields that do, one bit each.
+    /// fields that do, one bit each. `timeout` is how long the answer will be waited for; no worker begins with the
+    /// request later than that.
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
@@ -60,13 +63,15 @@ impl Claim {
         dims: impl Fn(usize) -> Option<u64>,
         keep_hold: bool,
         aliased: u64,
+        timeout: Option<Duration>,
     ) -> Result<(), Error> {
         let arena = self.arena();
         arena.check_process()?;
         self.write_record(Half::Request, presence, dims);
         let block = arena.control.block(self.slot());
         block.attempts.store(0, Ordering::Relaxed);
-        store_if_new(&block.deadline, 0);
+        block.redelivered.store(0, Ordering::Relaxed);
+        store_if_new(&block.deadline, timeout.map_or(0, deadline_after));
         store_if_new(&block.sender_fields, aliased);
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
     }
@@ -103,6 +108,18 @@ impl Claim {
         self.arena().check_process()?;
         self.arena().write_failure(self.slot(), failure);
         self.finish(Status::Failed, keep_hold, aliased)
+    }
+
+    /// Whether the caller of this request has given up, or is about to.
+    #[inline]
+    pub(super) fn is_expired(&self) -> bool {
+        let deadline = self.arena().control.block(self.slot()).deadline.load(Ordering::Relaxed);
+        deadline != 0 && deadline <= monotonic_ns()
+    }
+
+    /// TAKEN -> DONE without an answer, because nobody waits for one.
+    pub(super) fn expire(&self) -> Result<(), Error> {
+        self.finish(Status::Expired, false, 0)
     }
 
     fn finish(&self, status: Status, keep_hold: bool, aliased: u64) -> Result<(), Error> {
@@ -149,6 +166,8 @@ impl Claim {
                     0 => Ok(Some(Status::Answered)),
                     1 => Ok(Some(Status::Failed)),
                     2 => Ok(Some(Status::WorkerDied)),
+                    3 => Ok(Some(Status::Dropped)),
+                    4 => Ok(Some(Status::Expired)),
                     other => Err(Error::Corrupt {
                         name: arena.name.clone(),
                         what: format!("the status of slot {} is {other}", self.slot()),
@@ -177,10 +196,25 @@ impl Claim {
             .map_err(|word| arena.corrupt(self.slot(), word))
     }
 
+    /// How many workers have taken the request, and whether one of them may have changed it.
+    pub(crate) fn attempts(&self) -> (u32, bool) {
+        let control = &self.arena().control;
+        let word = Word(control.word(self.slot()).load(Ordering::Acquire));
+        (control.block(self.slot()).attempts.load(Ordering::Relaxed), word.not_repeatable())
+    }
+
     /// The failure that the worker left.
     pub(crate) fn failure(&self) -> RemoteError {
         self.arena().read_failure(self.slot())
     }
+}
+
+/// The moment `timeout` from now on the monotonic clock. That clock is coarse, so a tick is added: the moment never
+/// comes before the caller gives up.
+fn deadline_after(timeout: Duration) -> u64 {
+    const TICK: u64 = 10_000_000;
+    let timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+    (monotonic_ns() + TICK).saturating_add(timeout)
 }
 
 /// Stores a value that is almost always there already, without taking the cache line from whoever reads it.
@@ -202,7 +236,7 @@ mod tests {
         let [_host, sender, _] = three(false, 0);
         let claim = sender.try_loan(Look::Words).unwrap().unwrap();
         sender.control().word(claim.slot()).store(0, Ordering::Release);
-        assert!(claim.publish(1, |_| None, true, 1).is_err());
+        assert!(claim.publish(1, |_| None, true, 1, None).is_err());
         // The word says that the slot is free, but this process has aliases of it.
         let again = ops::loan_slot(sender.control(), SENDER, claim.slot()).map(drop);
         sender.control().word(claim.slot()).store(0, Ordering::Release);
@@ -219,7 +253,7 @@ mod tests {
     fn what_a_forked_child_says_changes_nothing() {
         let [_host, client, worker] = three(true, 0);
         let call = client.try_loan(Look::Words).unwrap().unwrap();
-        call.publish(1, |_| None, true, 0).unwrap();
+        call.publish(1, |_| None, true, 0, None).unwrap();
         let taken = worker.try_take(Look::Words).unwrap().unwrap();
         let failure =
             RemoteError { type_name: "a child".to_owned(), message: String::new(), traceback: String::new() };

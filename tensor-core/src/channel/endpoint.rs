@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::arena::{Arena, Claim, Expected, Status};
+use crate::arena::{Arena, Claim, Expected, Part, Status};
 use crate::error::{Error, Full};
 use crate::peer::{Role, attach};
 use crate::wait::{Look, Patience, Sleep, WaitStrategy, wait_for};
@@ -32,6 +32,7 @@ pub(crate) type LookAround<'a> = &'a mut dyn FnMut() -> Result<(), Error>;
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     arena: Arc<Arena>,
+    role: Role,
     timeout: Option<Duration>,
     strategy: WaitStrategy,
 }
@@ -53,7 +54,36 @@ impl Endpoint {
             };
             return Err(Error::Refused { name: options.name.clone(), reason: reason.to_owned() });
         }
-        Ok(Endpoint { arena: Arc::new(arena), timeout: options.timeout, strategy: options.strategy })
+        let (timeout, strategy) = (options.timeout, options.strategy);
+        Ok(Endpoint { arena: Arc::new(arena), role, timeout, strategy })
+    }
+
+    /// Whether the host lives and hosts this arena, and this is no forked child.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.arena.check_process().is_ok() && self.arena.check_host().is_ok()
+    }
+
+    /// An endpoint like this one, of the arena that is hosted under the name now.
+    pub(crate) fn again(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<Endpoint, Error> {
+        let schema = |part: &Part| (*part.schema).clone();
+        let (request, reply) = (schema(self.arena.request()), self.arena.reply().map(schema));
+        let service = reply.is_some();
+        let expected = Expected { request: Some(request), reply };
+        let options = Options { name: self.arena.name().to_owned(), timeout, strategy: self.strategy };
+        let endpoint = Endpoint::connect(&options, self.role, service, &expected, look_around)?;
+        Ok(Endpoint { timeout: self.timeout, ..endpoint })
+    }
+
+    /// Connects again, unless the host lives.
+    pub(crate) fn reconnect(&mut self) -> Result<(), Error> {
+        if !self.is_connected() {
+            *self = self.again(self.timeout, &mut || Ok(()))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {
@@ -116,11 +146,23 @@ impl Endpoint {
         match status {
             Status::Answered => Ok(()),
             Status::Failed => Err(Error::Remote(Box::new(claim.failure()))),
-            Status::WorkerDied => Err(Error::WorkerDied {
-                name: self.arena.name().to_owned(),
-                reason: "and the request may not be repeated".to_owned(),
-            }),
+            Status::WorkerDied | Status::Dropped => Err(self.unanswered(claim, status)),
+            Status::Expired => {
+                Err(Error::Timeout { what: "the reply", after: timeout.unwrap_or(Duration::MAX) })
+            }
         }
+    }
+
+    fn unanswered(&self, claim: &Claim, status: Status) -> Error {
+        let (attempts, not_repeatable) = claim.attempts();
+        let reason = match status {
+            Status::Dropped => "the worker let go of the request",
+            _ if not_repeatable => {
+                "the worker died, and the request, which it may have changed, is not repeated"
+            }
+            _ => "each worker that took the request died, so it is not handed to one more",
+        };
+        Error::WorkerDied { name: self.arena.name().to_owned(), attempts, reason }
     }
 
     fn wait<T>(
@@ -140,6 +182,36 @@ impl Endpoint {
         wait_for(&mut patience, place, attempt)
     }
 }
+
+/// What every typed endpoint offers.
+macro_rules! endpoint_methods {
+    ($endpoint:ident < $($record:ident),+ >) => {
+        impl<$($record: Record),+> $endpoint<$($record),+> {
+            /// Whether the host still lives and hosts this arena.
+            #[must_use]
+            pub fn is_connected(&self) -> bool {
+                self.endpoint.is_connected()
+            }
+
+            /// Connects to the next host of the same name, waiting for one for up to the timeout; does nothing while the
+            /// host lives. Records of the old host's arena that are still held stay valid.
+            ///
+            /// # Errors
+            /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
+            pub fn reconnect(&mut self) -> Result<(), Error> {
+                self.endpoint.reconnect()
+            }
+
+            /// Who holds slots of the arena at this moment.
+            #[must_use]
+            pub fn pins(&self) -> Vec<crate::Pin> {
+                self.endpoint.arena().pins()
+            }
+        }
+    };
+}
+
+pub(crate) use endpoint_methods;
 
 #[cfg(all(test, connects))]
 mod tests {

@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::arena::{Arena, Plan, SLOTS, SPARSE};
-use crate::error::{Error, Holder};
+use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, Recoveries, SLOTS, SPARSE};
+use crate::error::Error;
 use crate::peer::Host;
 use crate::schema::{Schema, is_schema_name};
 use crate::view::Record;
@@ -14,11 +14,12 @@ pub(crate) struct HostOptions {
     pub(crate) name: String,
     pub(crate) slots: usize,
     pub(crate) flags: u32,
+    pub(crate) max_attempts: u32,
 }
 
 impl HostOptions {
     pub(crate) fn new(name: &str) -> HostOptions {
-        HostOptions { name: name.to_owned(), slots: 16, flags: 0 }
+        HostOptions { name: name.to_owned(), slots: 16, flags: 0, max_attempts: MAX_ATTEMPTS }
     }
 
     pub(crate) fn set(&mut self, flag: u32, on: bool) {
@@ -51,7 +52,8 @@ impl Hosted {
             schema.validate()?;
         }
         let plan = Plan { slots: options.slots, request, reply };
-        Ok(Hosted { host: Host::start(Arena::create(&options.name, plan, options.flags)?)? })
+        let arena = Arena::create(&options.name, plan, options.flags)?;
+        Ok(Hosted { host: Host::start(arena.with_max_attempts(options.max_attempts.max(1)))? })
     }
 
     pub(crate) fn arena(&self) -> &Arena {
@@ -86,10 +88,16 @@ impl<R: Record> Channel<R> {
         self.hosted.arena().free_slots()
     }
 
-    /// Who holds slots at this moment, most first.
+    /// Who holds slots at this moment.
     #[must_use]
-    pub fn pins(&self) -> Vec<Holder> {
-        self.hosted.arena().holders()
+    pub fn pins(&self) -> Vec<Pin> {
+        self.hosted.arena().pins()
+    }
+
+    /// What this host has done so far for participants that died.
+    #[must_use]
+    pub fn recoveries(&self) -> Recoveries {
+        self.hosted.arena().recoveries()
     }
 }
 

@@ -36,7 +36,7 @@ impl<R: Record> Loan<R> {
             return Err(SendError::new(error, Some(self)));
         }
         let parts = self.record.parts();
-        let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), false, 0);
+        let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), false, 0, None);
         sent.map_err(|error| SendError::new(error, None))
     }
 }

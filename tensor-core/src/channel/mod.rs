@@ -10,7 +10,7 @@ mod sender;
 
 pub(crate) use builder::Connect;
 pub use builder::EndpointBuilder;
-pub(crate) use endpoint::{Endpoint, Options};
+pub(crate) use endpoint::{Endpoint, Options, endpoint_methods};
 pub use host::{Channel, ChannelBuilder};
 pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, RefRecord};
+use super::{Connect, Endpoint, EndpointBuilder, RefRecord, endpoint_methods};
 use crate::arena::{Claim, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
@@ -27,6 +27,8 @@ impl<R: Record> Connect for Receiver<R> {
         Receiver { endpoint, record: PhantomData }
     }
 }
+
+endpoint_methods!(Receiver<R>);
 
 impl<R: Record> Receiver<R> {
     /// A receiver for the channel called `name`.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, Loan, MutRecord};
+use super::{Connect, Endpoint, EndpointBuilder, Loan, MutRecord, endpoint_methods};
 use crate::arena::{Claim, Expected};
 use crate::error::Error;
 use crate::peer::Role;
@@ -26,6 +26,8 @@ impl<R: Record> Connect for Sender<R> {
         Sender { endpoint, record: PhantomData }
     }
 }
+
+endpoint_methods!(Sender<R>);
 
 impl<R: Record> Sender<R> {
     /// A sender for the channel called `name`.

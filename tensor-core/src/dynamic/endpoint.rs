@@ -4,9 +4,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{DynRecord, Lease};
-use crate::arena::{Arena, Claim, Expected, Half, MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::arena::{
+    Arena, Claim, Expected, Half, MAX_ATTEMPTS, MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE,
+};
 use crate::channel::{Endpoint, HostOptions, Hosted, Options};
-use crate::error::{Error, Holder, RemoteError};
+use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 use crate::schema::Schema;
 use crate::wait::WaitStrategy;
@@ -50,6 +52,23 @@ pub struct HostSettings {
     pub mutates_request: bool,
     /// Whether loans go round the ring of slots.
     pub ring_order: bool,
+    /// How many workers may die with a request, each having taken it alone.
+    pub max_attempts: u32,
+}
+
+impl HostSettings {
+    /// 16 slots of memory that is there from the beginning.
+    #[must_use]
+    pub fn new(name: &str) -> HostSettings {
+        HostSettings {
+            name: name.to_owned(),
+            slots: 16,
+            sparse: false,
+            mutates_request: false,
+            ring_order: false,
+            max_attempts: MAX_ATTEMPTS,
+        }
+    }
 }
 
 /// An arena that this process hosts.
@@ -65,6 +84,7 @@ impl DynHost {
     pub fn create(settings: &HostSettings, request: Schema, reply: Option<Schema>) -> Result<DynHost, Error> {
         let mut options = HostOptions::new(&settings.name);
         options.slots = settings.slots;
+        options.max_attempts = settings.max_attempts;
         options.set(SPARSE, settings.sparse);
         options.set(MUTATES_REQUEST, settings.mutates_request);
         options.set(RING_ORDER, settings.ring_order);
@@ -77,10 +97,16 @@ impl DynHost {
         self.hosted.arena().free_slots()
     }
 
-    /// Who holds slots at this moment, most first.
+    /// Who holds slots at this moment.
     #[must_use]
-    pub fn pins(&self) -> Vec<Holder> {
-        self.hosted.arena().holders()
+    pub fn pins(&self) -> Vec<Pin> {
+        self.hosted.arena().pins()
+    }
+
+    /// What this host has done so far for participants that died.
+    #[must_use]
+    pub fn recoveries(&self) -> Recoveries {
+        self.hosted.arena().recoveries()
     }
 
     /// Whether process `pid` is ready to receive.
@@ -97,10 +123,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The arena's name and what this process holds of it, most first; `None` once it is unmapped.
+    /// The arena's name and what this process holds of it; `None` once it is unmapped.
     #[must_use]
-    pub fn held(&self) -> Option<(String, Vec<Holder>)> {
-        self.arena.upgrade().map(|arena| (arena.name().to_owned(), arena.held_here()))
+    pub fn held(&self) -> Option<(String, Vec<Pin>)> {
+        self.arena.upgrade().map(|arena| (arena.name().to_owned(), arena.pins_here()))
     }
 
     /// Whether this process still has the arena mapped.
@@ -131,16 +157,34 @@ macro_rules! describe {
                 self.endpoint.arena().slots()
             }
 
-            /// Who holds slots at this moment, most first.
+            /// Who holds slots at this moment.
             #[must_use]
-            pub fn pins(&self) -> Vec<Holder> {
-                self.endpoint.arena().holders()
+            pub fn pins(&self) -> Vec<Pin> {
+                self.endpoint.arena().pins()
             }
 
             /// What to ask later about what this process still holds, also after the endpoint is gone.
             #[must_use]
             pub fn watch(&self) -> Watch {
                 Watch { arena: Arc::downgrade(self.endpoint.arena()) }
+            }
+
+            /// Whether the host still lives and hosts this arena.
+            #[must_use]
+            pub fn is_connected(&self) -> bool {
+                self.endpoint.is_connected()
+            }
+
+            /// An endpoint like this one, of the arena that is hosted under the name now.
+            ///
+            /// # Errors
+            /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
+            pub fn again(
+                &self,
+                timeout: Option<Duration>,
+                look_around: LookAround<'_>,
+            ) -> Result<Self, Error> {
+                Ok(Self { endpoint: self.endpoint.again(timeout, look_around)? })
             }
 
             /// How long a wait lasts that names no timeout of its own.
@@ -197,8 +241,9 @@ fn try_loan(endpoint: &Endpoint) -> Result<Option<DynRecord>, Error> {
     Ok(endpoint.try_loan()?.map(loaned))
 }
 
-/// Publishes a filled record. `strict` refuses while a view of one of its fields lives.
-fn publish(record: DynRecord, strict: bool, call: bool) -> Result<Arc<Lease>, NotSent> {
+/// Publishes a filled record: for a `call` keeps its slot, and says for how long the answer is waited for. `strict` refuses while a
+/// view of one of its fields lives.
+fn publish(record: DynRecord, strict: bool, call: Option<Option<Duration>>) -> Result<Arc<Lease>, NotSent> {
     if let Err(error) = record.check_complete() {
         return Err(Box::new((error, Some(record))));
     }
@@ -209,7 +254,8 @@ fn publish(record: DynRecord, strict: bool, call: bool) -> Result<Arc<Lease>, No
     // This function's two references; any other is an alias that keeps the sender's hold.
     let aliased = Lease::is_shared(&lease, 2);
     let parts = record.parts();
-    match claim_of(&lease).publish(parts.presence(), |dim| parts.dim(dim), call || aliased, lease.aliased()) {
+    let (keep, timeout) = (call.is_some() || aliased, call.flatten());
+    match claim_of(&lease).publish(parts.presence(), |dim| parts.dim(dim), keep, lease.aliased(), timeout) {
         Ok(()) => Ok(lease),
         Err(error) => Err(Box::new((error, None))),
     }
@@ -249,7 +295,7 @@ impl DynSender {
     /// # Errors
     /// The record comes back with [`Error::MissingField`], [`Error::DimUnset`], [`Error::Aliased`].
     pub fn send(&self, record: DynRecord, strict: bool) -> Result<(), NotSent> {
-        publish(record, strict, false).map(drop)
+        publish(record, strict, None).map(drop)
     }
 }
 
@@ -320,7 +366,7 @@ impl DynClient {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<DynRecord, NotSent> {
-        let lease = publish(record, strict, true)?;
+        let lease = publish(record, strict, Some(timeout))?;
         if let Err(error) = self.endpoint.outcome(claim_of(&lease), timeout, look_around) {
             // Aliases of the request may live on; the call does not.
             claim_of(&lease).leave();

@@ -16,12 +16,12 @@ mod unsupported;
 
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
-    ForkFlag, Process, Segment, ask_to_stop, monotonic_ns, random_bytes, unsupported, user_id,
+    ForkFlag, Process, Segment, ask_to_stop, command_of, monotonic_ns, random_bytes, unsupported, user_id,
 };
 #[cfg(connects)]
 pub(crate) use {
     fork::ForkFlag,
-    process::{Process, ask_to_stop},
+    process::{Process, ask_to_stop, command_of},
     segment::Segment,
     system::{monotonic_ns, random_bytes, user_id},
 };

@@ -52,3 +52,17 @@ pub(crate) fn ask_to_stop(child: &mut Child) {
     // The child is not reaped yet, so its number is still its own.
     let _ = kill_process(Pid::from_child(child), Signal::TERM);
 }
+
+/// The command line of a process for people to read, shortened; empty where the system does not tell.
+pub(crate) fn command_of(pid: u32) -> String {
+    const MOST: usize = 80;
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line);
+    let words: Vec<&str> = line.split('\0').filter(|word| !word.is_empty()).collect();
+    let mut line: String = words.join(" ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() > MOST {
+        line.truncate(line.floor_char_boundary(MOST));
+        line.push('…');
+    }
+    line
+}

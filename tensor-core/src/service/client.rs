@@ -5,7 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError};
+use crate::channel::{
+    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, endpoint_methods,
+};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
@@ -27,6 +29,8 @@ impl<Req: Record, Rep: Record> Connect for Client<Req, Rep> {
         Client { endpoint, records: PhantomData }
     }
 }
+
+endpoint_methods!(Client<Req, Rep>);
 
 impl<Req: Record, Rep: Record> Client<Req, Rep> {
     /// A client for the service called `name`.
@@ -118,7 +122,7 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
         }
         let claim = self.record.claim();
         let finish = || {
-            claim.publish(parts.presence(), |dim| parts.dim(dim), true, 0)?;
+            claim.publish(parts.presence(), |dim| parts.dim(dim), true, 0, timeout)?;
             self.endpoint.outcome(claim, timeout, &mut || Ok(()))
         };
         // An error drops the claim, which withdraws the request or abandons it.

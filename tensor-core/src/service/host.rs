@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use super::worker::{PythonWorker, Worker};
-use crate::arena::{MUTATES_REQUEST, RING_ORDER, SPARSE};
+use crate::arena::{MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE};
 use crate::channel::{HostOptions, Hosted};
-use crate::error::{Error, Holder};
+use crate::error::Error;
 use crate::view::Record;
 
 /// An arena of requests and replies, hosted by this process. Dropping it gives the name back and ends every wait of those
@@ -45,10 +45,16 @@ impl<Req: Record, Rep: Record> Service<Req, Rep> {
         self.hosted.arena().free_slots()
     }
 
-    /// Who holds slots at this moment, most first.
+    /// Who holds slots at this moment.
     #[must_use]
-    pub fn pins(&self) -> Vec<Holder> {
-        self.hosted.arena().holders()
+    pub fn pins(&self) -> Vec<Pin> {
+        self.hosted.arena().pins()
+    }
+
+    /// What this host has done so far for participants that died.
+    #[must_use]
+    pub fn recoveries(&self) -> Recoveries {
+        self.hosted.arena().recoveries()
     }
 
     /// The inode of the memory that the records are in: the same number in every process that maps it.
@@ -77,6 +83,14 @@ impl<Req: Record, Rep: Record> ServiceBuilder<Req, Rep> {
     /// Whether workers may write into requests. If so, a request that a dead worker had taken is not repeated.
     pub fn mutates_request(mut self, mutates: bool) -> Self {
         self.options.set(MUTATES_REQUEST, mutates);
+        self
+    }
+
+    /// How many workers may die with a request, each having taken it alone, before its caller gets
+    /// [`Error::WorkerDied`]; at least 1, 3 by default. A request that several workers could not survive is more likely the
+    /// cause of their death than its victim.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.options.max_attempts = attempts;
         self
     }
 

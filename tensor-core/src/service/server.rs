@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, RefStore};
+use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, RefStore, endpoint_methods};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 use crate::view::Record;
@@ -26,6 +26,8 @@ impl<Req: Record, Rep: Record> Connect for Server<Req, Rep> {
         Server { endpoint, records: PhantomData }
     }
 }
+
+endpoint_methods!(Server<Req, Rep>);
 
 impl<Req: Record, Rep: Record> Server<Req, Rep> {
     /// A server for the service called `name`.

@@ -74,9 +74,8 @@ from ._core import (
     WrongUser,
     __version__,
     copied,
-    pins,
 )
-from ._describe import Description, Participant, Phases, describe
+from ._describe import Description, Participant, Phases, describe, pins
 from ._dtype import (
     Column,
     Dim,
@@ -102,7 +101,7 @@ from ._dtype import (
 from ._endpoint import Client, Receiver, Sender
 from ._errors import ErrorRow, errors
 from ._host import Channel, Service
-from ._pins import Pin
+from ._pins import Holder, Pin
 from ._record import Record
 from ._serve import serve
 from ._service import service
@@ -135,6 +134,7 @@ __all__ = [
     "FieldInfo",
     "Forked",
     "Full",
+    "Holder",
     "HostDied",
     "Interrupted",
     "InvalidName",

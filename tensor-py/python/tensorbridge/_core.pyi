@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 from typing_extensions import disjoint_base
 
 from ._dtype import Writable
-from ._pins import Pin
+from ._pins import Holder, Pin
 
 __version__: str
 
@@ -247,7 +247,10 @@ class _Port:
     @property
     def slots(self) -> int: ...
     @property
+    def connected(self) -> bool: ...
+    @property
     def closed(self) -> bool: ...
+    def again(self, timeout: float | None) -> Self: ...
     def pins(self) -> list[Pin]: ...
     def close(self) -> None: ...
 
@@ -286,6 +289,7 @@ class Host:
         sparse: bool = False,
         mutates_request: bool = False,
         ring_order: bool = False,
+        max_attempts: int = 3,
     ) -> Self: ...
     @property
     def free_slots(self) -> int: ...
@@ -358,7 +362,7 @@ class Full(Error, TimeoutError):
     arena: str
     slots: int
     waited: float
-    holders: list[Pin]
+    holders: list[Holder]
 
 class Unsupported(Error, OSError):
     what: str
@@ -421,6 +425,7 @@ class HostDied(Error, ConnectionError):
 
 class WorkerDied(Error, ConnectionError):
     name: str
+    attempts: int
     reason: str
 
 class Remote(Error, RuntimeError):

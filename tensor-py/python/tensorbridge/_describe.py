@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from . import _core, _show
 from ._core import Schema
-from ._pins import Pin
+from ._pins import Holder, Pin
 
 SECONDS = 1.0
 """How long `describe` looks for the host unless the program says otherwise."""
@@ -60,8 +60,10 @@ class Description:
     """32 hexadecimal digits that tell this arena from any other of the same name."""
     participants: tuple[Participant, ...]
     """Who is attached, the host first; whoever asked is left out."""
-    pins: tuple[Pin, ...]
+    holders: tuple[Holder, ...]
     """Who holds slots, most first."""
+    pins: tuple[Pin, ...]
+    """Each hold on a slot."""
     bytes: int
     """Bytes of shared memory in all."""
     request_bytes: int
@@ -80,6 +82,7 @@ class Description:
     def _of(cls, **parts: Any) -> Description:
         parts["phases"] = Phases(*parts["phases"])
         parts["participants"] = tuple(Participant(*each) for each in parts["participants"])
+        parts["holders"] = tuple(parts["holders"])
         parts["pins"] = tuple(parts["pins"])
         return cls(**parts)
 
@@ -99,6 +102,7 @@ class Description:
             "host_pid": self.host_pid,
             "epoch": self.epoch,
             "participants": [each._asdict() for each in self.participants],
+            "holders": [each._asdict() for each in self.holders],
             "pins": [each._asdict() for each in self.pins],
             "bytes": self.bytes,
             "request_bytes": self.request_bytes,
@@ -119,11 +123,11 @@ class Description:
             ("slots", ", ".join(f"{count} {phase}" for phase, count in self.phases._asdict().items())),
             ("attached", ", ".join(f"{pid} {' and '.join(_counted(roles))}" for pid, roles in by_process.items())),
         ]
-        for pin in self.pins:
-            aliases = f" (aliases of {', '.join(pin.fields)})" if pin.fields else ""
-            facts.append(
-                ("held by", f"process {pin.pid}: {pin.slots} {pin.how}, the oldest for {pin.seconds:.1f} s{aliases}")
-            )
+        for holder in self.holders:
+            aliases = f" (aliases of {', '.join(holder.fields)})" if holder.fields else ""
+            who = "nobody" if holder.pid is None else f"process {holder.pid} ({holder.command})"
+            held = f"{who}: {holder.slots} {holder.how}, the oldest for {holder.seconds:.1f} s{aliases}"
+            facts.append(("held by", held))
         return facts
 
     def _records(self) -> list[tuple[str, Schema, int]]:
@@ -191,3 +195,19 @@ def describe(name: str, *, timeout: float | None = SECONDS) -> Description:
     """
     found: Description = _core.describe(name, timeout)
     return found
+
+
+def pins(name: str | None = None, *, timeout: float | None = SECONDS) -> list[Pin]:
+    """Who holds slots of the arena called `name`, hold by hold. Takes no slot of it.
+
+    Without a name: what this process holds of every arena it is connected to, or was - loans, received records, and
+    tensors on them. A slot that does not come back is somewhere in there, or in another process.
+
+    Args:
+        name: what the arena's host calls it.
+        timeout: seconds to look for the host; None for ever.
+
+    Raises:
+        NotFound: nobody hosts the name within the timeout.
+    """
+    return _core.pins() if name is None else list(describe(name, timeout=timeout).pins)

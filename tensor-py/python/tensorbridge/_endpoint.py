@@ -77,8 +77,32 @@ class Endpoint(Generic[P]):
         return self._connect().slots
 
     def pins(self) -> list[Pin]:
-        """Who holds slots at this moment, most first; a picture of a moment."""
+        """Who holds slots at this moment."""
         return self._connect().pins()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is open, and its host still lives."""
+        return self._port is not None and self._port.connected
+
+    def reconnect(self, *, timeout: Timeout = DEFAULT) -> None:
+        """Connects to the next host of the same name, waiting for one; does nothing while the host lives.
+
+        Records and aliases of the old host's arena that are still held stay valid.
+
+        Raises:
+            NotFound: nobody hosts the name within the timeout.
+            SchemaMismatch: the new host's records are others.
+        """
+        port = self._connect()
+        if port.connected:
+            return
+        again = port.again(self._seconds(timeout))
+        if self._port is port:
+            self._port = again
+        else:
+            # Another thread was faster.
+            again.close()
 
     @property
     def closed(self) -> bool:

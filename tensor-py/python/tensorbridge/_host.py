@@ -23,7 +23,7 @@ class Host:
         return self._host.free_slots
 
     def pins(self) -> list[Pin]:
-        """Who holds slots at this moment, most first; a picture of a moment."""
+        """Who holds slots at this moment."""
         return self._host.pins()
 
     def close(self) -> None:
@@ -73,6 +73,7 @@ class Service(Host):
         slots: how many calls can exist at once; at least 2.
         sparse: memory comes into being when it is touched, instead of all at once now.
         mutates_request: workers write into requests; a call whose worker dies is then not repeated.
+        max_attempts: how many workers may die with a request before its caller gets `WorkerDied`.
 
     Raises:
         NameTaken: a living process hosts the name.
@@ -88,6 +89,7 @@ class Service(Host):
         slots: int = 16,
         sparse: bool = False,
         mutates_request: bool = False,
+        max_attempts: int = 3,
     ) -> None:
         host = _core.Host(
             name,
@@ -96,5 +98,6 @@ class Service(Host):
             slots=slots,
             sparse=sparse,
             mutates_request=mutates_request,
+            max_attempts=max_attempts,
         )
         super().__init__(name, host)

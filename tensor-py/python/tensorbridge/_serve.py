@@ -64,6 +64,7 @@ def serve(
         spec.reply,
         slots=slots or spec.slots,
         mutates_request=spec.mutates_request,
+        max_attempts=spec.max_attempts,
     ) as service:
         _Crew(service, _command(), workers).run()
 

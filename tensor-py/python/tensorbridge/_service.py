@@ -23,6 +23,7 @@ class Spec:
     reply: type[Record]
     slots: int
     mutates_request: bool
+    max_attempts: int
     max_batch: int
     max_wait: float
 
@@ -34,6 +35,7 @@ def service(
     *,
     slots: int = 16,
     mutates_request: bool = False,
+    max_attempts: int = 3,
     max_batch: int = 1,
     max_wait: float = 0.0,
 ) -> Callable[[C], C]:
@@ -59,17 +61,21 @@ def service(
         reply: the class of the replies.
         slots: how many calls can exist at once; at least 2.
         mutates_request: the handler writes into requests; then no other worker repeats one whose worker died.
+        max_attempts: how many workers may die with a request, each having taken it alone, before its caller gets
+            `WorkerDied`.
         max_batch: the most requests of a run. Runs have one request in this version.
         max_wait: the longest wait for a run to fill, in seconds. Runs are not waited for in this version.
     """
     for cls in (request, reply):
         if not (isinstance(cls, type) and issubclass(cls, Record)):
             raise TypeError(f"expected a tb.Record class, found {cls!r}")
+    if max_attempts < 1:
+        raise ValueError(f"max_attempts is at least 1; found {max_attempts}")
     if max_batch < 1:
         raise ValueError(f"max_batch is at least 1; found {max_batch}")
     if not max_wait >= 0.0:
         raise ValueError(f"max_wait is a number of seconds, 0 or more; found {max_wait}")
-    spec = Spec(name, request, reply, slots, mutates_request, max_batch, max_wait)
+    spec = Spec(name, request, reply, slots, mutates_request, max_attempts, max_batch, max_wait)
 
     def note(handler: C) -> C:
         setattr(handler, NOTE, spec)

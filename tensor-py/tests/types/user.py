@@ -58,7 +58,7 @@ def call(planes: NDArray[np.float32]) -> float:
         assert_type(client.try_loan(), Image | None)
         pins: list[tb.Pin] = client.pins()
         for pin in pins:
-            print(pin.arena, pin.pid, pin.how, pin.slots, pin.seconds, pin.fields)
+            print(pin.arena, pin.pid, pin.how, pin.slot, pin.seconds, pin.fields)
         return float(scores.logits[0])
 
 

@@ -11,11 +11,12 @@ import sys
 from types import ModuleType
 
 from .. import Error, __version__
-from . import describe, errors, serve, stubs
+from . import describe, errors, pins, serve, stubs
 
 COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "describe": describe,
+    "pins": pins,
     "stubs": stubs,
     "errors": errors,
 }
