@@ -27,7 +27,7 @@ fn unique(name: &str) -> String {
 }
 
 fn settings(name: &str, slots: usize) -> HostSettings {
-    HostSettings { name: name.to_owned(), slots, sparse: false, mutates_request: false, ring_order: false }
+    HostSettings { slots, ..HostSettings::new(name) }
 }
 
 fn connect<T>(
