@@ -266,7 +266,10 @@ pub enum Error {
         what: String,
     },
     /// A record was used in a forked child.
-    #[error("this endpoint was created before fork(): a forked child connects for itself")]
+    #[error(
+        "this endpoint was created before fork(): connect again in the child (in Python, `copy.copy(endpoint)` does), or \
+         spawn the process instead of forking it"
+    )]
     Forked,
     /// The endpoint was closed.
     #[error("this {what} is closed")]

@@ -111,7 +111,12 @@ class Field:
     """
 
     def torch(self) -> torch.Tensor:
-        """An alias as a torch tensor. Torch ignores that a received record is read-only: do not write to it."""
+        """An alias as a torch tensor. Torch ignores that a received record is read-only: do not write to it.
+
+        When torch shares it (``share_memory_``, a queue of ``torch.multiprocessing``, on the way out of a worker of a
+        ``DataLoader``), torch moves it and its views into memory of torch's own: they are aliases no more, and hold
+        nothing of the record.
+        """
     def numpy(self) -> NDArray[Any]:
         """An alias as a NumPy array; not writeable when the record was received.
 
