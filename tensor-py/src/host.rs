@@ -67,6 +67,14 @@ impl Host {
         self.with(|host| host.is_attached(pid))
     }
 
+    /// Gives the name back and closes nothing: for a process that is about to end.
+    fn leave(&self, py: Python<'_>) {
+        py.detach(|| {
+            let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+            host.iter_mut().for_each(DynHost::leave);
+        });
+    }
+
     #[getter]
     fn closed(&self) -> bool {
         self.host.lock().unwrap_or_else(PoisonError::into_inner).is_none()

@@ -59,6 +59,11 @@ impl Hosted {
     pub(crate) fn arena(&self) -> &Arena {
         self.host.arena()
     }
+
+    /// Gives the name back and lets nobody in any more; whoever is attached goes on.
+    pub(crate) fn leave(&mut self) {
+        self.host.leave();
+    }
 }
 
 /// An arena of records of type `R`, hosted by this process. Dropping it gives the name back and ends every wait of those

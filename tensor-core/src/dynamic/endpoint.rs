@@ -91,6 +91,11 @@ impl DynHost {
         Ok(DynHost { hosted: Hosted::create(&options, request, reply)? })
     }
 
+    /// Gives the name back and lets nobody in any more; whoever is attached goes on. For a process that is about to end.
+    pub fn leave(&mut self) {
+        self.hosted.leave();
+    }
+
     /// How many slots nobody holds at this moment.
     #[must_use]
     pub fn free_slots(&self) -> usize {

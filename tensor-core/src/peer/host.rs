@@ -60,6 +60,17 @@ impl Host {
     pub(crate) fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
+
+    /// Gives the name back and lets nobody in any more; whoever is attached goes on.
+    pub(crate) fn leave(&mut self) {
+        if self.arena.check_process().is_err() {
+            return;
+        }
+        let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Drop for Host {
@@ -68,10 +79,7 @@ impl Drop for Host {
             return;
         }
         self.arena.close();
-        let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.leave();
     }
 }
 

@@ -25,6 +25,10 @@ impl Host {
         Err(unsupported("hosting an arena"))
     }
 
+    pub(crate) fn leave(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn arena(&self) -> &Arc<Arena> {
         match *self {}
     }

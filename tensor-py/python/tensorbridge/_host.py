@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Self
+import atexit
+import weakref
+from typing import Final, Self
 
 from . import _core
 from ._pins import Pin
 from ._record import Record
+
+
+_LIVE: Final[weakref.WeakSet[Host]] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave() -> None:
+    """Gives the names back when the interpreter ends: it forgets what the frames of daemon threads still lead to.
+
+    Nothing is closed, so that no thread that waits is told of an end that it could only complain about.
+    """
+    for host in list(_LIVE):
+        host._host.leave()
 
 
 class Host:
@@ -16,6 +31,7 @@ class Host:
         self.name = name
         """The name of the arena."""
         self._host = host
+        _LIVE.add(self)
 
     @property
     def free_slots(self) -> int:
