@@ -31,6 +31,40 @@ struct Scores {
     sure: [u8; 10],
 }
 
+/// Where something is.
+#[derive(Tensor)]
+#[tensor(name = "geometry.pose", dims(points = 1..=8), export = "tests/export/records.py")]
+struct Pose {
+    /// In the world.
+    #[tensor(unit = "m")]
+    position: [f32; 3],
+    #[tensor(shape = [points, 2], optional)]
+    outline: [[f32; 2]; 8],
+}
+
+/// Two things that were seen.
+#[derive(Tensor)]
+#[tensor(name = "vision.scene", dims(n = ..=2), export = "tests/export/records.py")]
+struct Scene {
+    #[tensor(nested)]
+    robot_pose: Pose,
+    #[tensor(shape = [n])]
+    weights: [f32; 2],
+    #[tensor(nested, optional)]
+    image: Image,
+    #[tensor(nested)]
+    inner: Inner,
+}
+
+/// It has a nested record itself.
+#[derive(Tensor)]
+#[tensor(name = "vision.inner")]
+struct Inner {
+    #[tensor(nested, optional)]
+    pose: Pose,
+    id: u64,
+}
+
 #[test]
 fn a_class_can_be_had_at_run_time() {
     let module = Image::SCHEMA.python_module("Image");

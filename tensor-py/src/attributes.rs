@@ -6,10 +6,9 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 use pyo3::{ffi, intern};
-use tensor_core::Error;
 
-use crate::errors::raise;
 use crate::record::Handle;
+use crate::schema::Schema;
 
 /// What instances of record classes are made of. Only attributes that the class has can be set.
 #[pyclass(frozen, subclass, weakref, module = "tensorbridge._core")]
@@ -20,14 +19,17 @@ pub(crate) struct Base {
     /// The class of the reply to a call with it.
     #[pyo3(get, name = "_reply")]
     reply: Option<Py<PyType>>,
+    /// Where its fields and dimensions begin in the record, for a nested one.
+    #[pyo3(get, name = "_place")]
+    place: Option<(usize, usize)>,
 }
 
 #[pymethods]
 impl Base {
     #[new]
-    #[pyo3(signature = (handle, reply = None))]
-    fn new(handle: Py<Handle>, reply: Option<Py<PyType>>) -> Base {
-        Base { handle, reply }
+    #[pyo3(signature = (handle, reply = None, place = None))]
+    fn new(handle: Py<Handle>, reply: Option<Py<PyType>>, place: Option<(usize, usize)>) -> Base {
+        Base { handle, reply, place }
     }
 
     fn __setattr__(
@@ -43,10 +45,8 @@ impl Base {
                 .is_null()
         });
         if !settable {
-            let schema = slf.get().handle.get().schema();
-            let names: Vec<&str> = schema.fields().iter().map(|field| field.name()).collect();
-            let (schema, known) = (schema.name().to_owned(), names.join(", "));
-            return Err(raise(Error::UnknownField { schema, field: name.to_string(), known }));
+            let schema = slf.getattr(intern!(py, "schema"))?;
+            return Err(schema.cast::<Schema>()?.get().unknown_field(name.to_string()));
         }
         // SAFETY: all three are live objects, and the GIL is held.
         match unsafe { ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr()) } {
@@ -67,9 +67,11 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
-    fn place(&self) -> PyResult<usize> {
-        usize::try_from(self.index.load(Ordering::Relaxed))
-            .map_err(|_| PyTypeError::new_err("the field belongs to no record class"))
+    /// Its number among the fields of the whole record.
+    fn place(&self, record: &Base) -> PyResult<usize> {
+        let index = usize::try_from(self.index.load(Ordering::Relaxed))
+            .map_err(|_| PyTypeError::new_err("the field belongs to no record class"))?;
+        Ok(record.place.map_or(0, |(first, _)| first) + index)
     }
 }
 
@@ -98,16 +100,16 @@ impl Descriptor {
         _owner: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let Some(record) = record else { return Ok(slf.clone().into_any()) };
-        let handle = record.cast::<Base>()?.get().handle.bind(slf.py());
-        match Handle::field(handle, slf.get().place()?)? {
+        let record = record.cast::<Base>()?.get();
+        match Handle::field(record.handle.bind(slf.py()), slf.get().place(record)?)? {
             Some(field) => Ok(Bound::new(slf.py(), field)?.into_any()),
             None => Ok(slf.py().None().into_bound(slf.py())),
         }
     }
 
     fn __set__(&self, record: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let handle = record.cast::<Base>()?.get().handle.get();
-        crate::assign::assign(record.py(), handle, self.place()?, value)
+        let base = record.cast::<Base>()?.get();
+        crate::assign::assign(record.py(), base.handle.get(), self.place(base)?, value)
     }
 
     fn __delete__(&self, record: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -73,9 +73,7 @@ mod _core {
     /// The exception for a name that a schema has no field of.
     #[pyfunction]
     fn unknown_field(py: Python<'_>, schema: &Schema, field: String) -> Py<PyBaseException> {
-        let names: Vec<&str> = schema.inner.fields().iter().map(|field| field.name()).collect();
-        let (schema, known) = (schema.inner.name().to_owned(), names.join(", "));
-        raise(Error::UnknownField { schema, field, known }).into_value(py)
+        schema.unknown_field(field).into_value(py)
     }
 
     /// The exception for a symbolic dimension without a length.

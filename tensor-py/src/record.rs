@@ -6,7 +6,6 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use tensor_core::Error;
 use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
-use tensor_core::schema::Presence;
 
 use crate::errors::raise;
 use crate::field::Field;
@@ -159,7 +158,7 @@ impl Handle {
             .fields()
             .get(index)
             .ok_or_else(|| pyo3::exceptions::PyIndexError::new_err(format!("no field {index}")))?;
-        if !handle.writable && declared.presence() == Presence::Optional {
+        if !handle.writable && declared.may_be_absent() {
             let present = handle.with(slf.py(), |record| Ok(record.is_present(index)))?;
             if !present {
                 return Ok(None);

@@ -29,6 +29,9 @@ pub(crate) struct FieldInfo {
     shape: Py<PyTuple>,
     /// Whether a record may be sent without it.
     optional: bool,
+    /// 0 when every record has to have it, 1 when none has to, 1 + n when it has to be there with any other field of its
+    /// optional nested record, which the first n parts of its name are.
+    presence: u8,
     /// The distance in bytes that records' values are a multiple of; 0 when not stated.
     align: u32,
     /// What fills the rows of a batch beyond a record's own length; None when not stated.
@@ -55,11 +58,11 @@ enum ExtentSpec {
 
 /// A field as Python states it.
 #[derive(FromPyObject)]
-struct FieldSpec<'py>(String, String, Vec<ExtentSpec>, bool, u32, Option<Bound<'py, PyAny>>, String, String);
+struct FieldSpec<'py>(String, String, Vec<ExtentSpec>, u8, u32, Option<Bound<'py, PyAny>>, String, String);
 
 impl FieldSpec<'_> {
     fn build(self, dims: &[Dim]) -> PyResult<Field> {
-        let FieldSpec(name, dtype, shape, optional, align, pad, unit, doc) = self;
+        let FieldSpec(name, dtype, shape, presence, align, pad, unit, doc) = self;
         let dtype =
             DType::from_name(&dtype).ok_or_else(|| PyTypeError::new_err(format!("no dtype {dtype:?}")))?;
         if shape.len() > MAX_RANK {
@@ -83,10 +86,8 @@ impl FieldSpec<'_> {
                 },
             });
         }
-        let mut field = Field::new(name, dtype, Shape::new(&extents)).with_align(align).described(unit, doc);
-        if optional {
-            field = field.optional();
-        }
+        let field = Field::new(name, dtype, Shape::new(&extents)).with_align(align).described(unit, doc);
+        let field = field.with_presence(Presence::from_code(presence));
         match pad {
             Some(pad) => Ok(field.clone().with_pad(pad_of(&pad, &field)?)),
             None => Ok(field),
@@ -111,7 +112,7 @@ fn pad_of(pad: &Bound<'_, PyAny>, field: &Field) -> PyResult<Pad> {
 
 #[pymethods]
 impl Schema {
-    /// A schema from its parts: fields are `(name, dtype, shape, optional, align, pad, unit, doc)`, dimensions
+    /// A schema from its parts: fields are `(name, dtype, shape, presence, align, pad, unit, doc)`, dimensions
     /// `(name, min, max)`.
     #[new]
     #[pyo3(signature = (name, fields, dims = Vec::new(), version = 0, doc = ""))]
@@ -209,6 +210,13 @@ impl Schema {
 }
 
 impl Schema {
+    /// The exception for a name that it has no field of.
+    pub(crate) fn unknown_field(&self, field: String) -> PyErr {
+        let names: Vec<&str> = self.inner.fields().iter().map(|field| field.name()).collect();
+        let (schema, known) = (self.inner.name().to_owned(), names.join(", "));
+        raise(Error::UnknownField { schema, field, known })
+    }
+
     fn describe(&self, py: Python<'_>, field: &Field) -> PyResult<FieldInfo> {
         let extent = |extent: &Extent| match *extent {
             Extent::Fixed(size) => PyInt::new(py, size).into_any(),
@@ -226,7 +234,8 @@ impl Schema {
             name: field.name().to_owned(),
             dtype: field.dtype().name(),
             shape,
-            optional: field.presence() == Presence::Optional,
+            optional: field.may_be_absent(),
+            presence: field.presence().code(),
             align: field.align(),
             pad,
             unit: field.unit().to_owned(),

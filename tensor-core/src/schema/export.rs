@@ -1,6 +1,6 @@
 //! A schema as a Python class: source text that gives the same fingerprint.
 
-use super::{DType, Extent, Field, Pad, Presence, Schema};
+use super::{DType, Extent, Field, MAX_NAME, Pad, Presence, Schema};
 
 /// The longest line that common formatters leave as it is.
 const WIDTH: usize = 88;
@@ -50,13 +50,7 @@ impl Schema {
             out.push_str(&docstring(self.doc()));
             out.push('\n');
         }
-        for dim in self.dims() {
-            out.push_str(&format!("    {} = tb.Dim({}, {})\n", dim.name(), dim.min(), dim.max()));
-        }
-        for field in self.fields() {
-            let head = format!("{} = tb.{}", field.name(), maker(field.dtype()));
-            out.push_str(&call("    ", &head, &arguments(self, field), ""));
-        }
+        out.push_str(&body(self, "", "    "));
         out
     }
 }
@@ -93,10 +87,63 @@ pub(super) fn class_name(schema: &str) -> String {
     }
 }
 
+/// What the class of the record whose names begin with `prefix` declares: classes of nested records, then dimensions, then
+/// fields.
+fn body(schema: &Schema, prefix: &str, indent: &str) -> String {
+    let (mut classes, mut lines) = (String::new(), String::new());
+    for dim in schema.dims() {
+        if let Some(name) = dim.name().strip_prefix(prefix).filter(|name| !name.contains('.')) {
+            lines.push_str(&format!("{indent}{name} = tb.Dim({}, {})\n", dim.min(), dim.max()));
+        }
+    }
+    let mut last = "";
+    for field in schema.fields() {
+        let Some(name) = field.name().strip_prefix(prefix) else { continue };
+        let Some((record, _)) = name.split_once('.') else {
+            let head = format!("{name} = tb.{}", maker(field.dtype()));
+            lines.push_str(&call(indent, &head, &arguments(schema, field), ""));
+            continue;
+        };
+        if record == last {
+            continue;
+        }
+        last = record;
+        let path = format!("{prefix}{record}");
+        let class = nested_class_name(record, schema, prefix);
+        let name = format!("{}.{path}", schema.name()).to_lowercase();
+        let bases = ["tb.Record".to_owned(), format!("name={}", text(&name[..name.len().min(MAX_NAME)]))];
+        classes.push_str(&call(indent, &format!("class {class}"), &bases, ":"));
+        classes.push_str(&body(schema, &format!("{path}."), &format!("{indent}    ")));
+        classes.push('\n');
+        let mut arguments = vec![class];
+        if schema.fields().iter().any(|field| field.optional_record() == Some(&path)) {
+            arguments.push("optional=True".to_owned());
+        }
+        lines.push_str(&call(indent, &format!("{record} = tb.nested"), &arguments, ""));
+    }
+    classes + &lines
+}
+
+/// What the class of a nested record is called: nothing beside it has the name.
+fn nested_class_name(record: &str, schema: &Schema, prefix: &str) -> String {
+    let mut class = class_name(record);
+    let names = || schema.fields().iter().map(Field::name).chain(schema.dims().iter().map(|dim| dim.name()));
+    let is_taken = |class: &str| {
+        names().filter_map(|name| name.strip_prefix(prefix)).any(|name| name.split('.').next() == Some(class))
+    };
+    while is_taken(&class) {
+        class.push_str("Record");
+    }
+    class
+}
+
 fn arguments(schema: &Schema, field: &Field) -> Vec<String> {
     let extent = |extent: &Extent| match *extent {
         Extent::Fixed(size) => size.to_string(),
-        Extent::Dim(dim) => schema.dims()[usize::from(dim)].name().to_owned(),
+        Extent::Dim(dim) => {
+            let name = schema.dims()[usize::from(dim)].name();
+            name.rsplit('.').next().unwrap_or(name).to_owned()
+        }
     };
     let mut arguments: Vec<String> = field.shape().extents().iter().map(extent).collect();
     if field.presence() == Presence::Optional {

@@ -18,7 +18,8 @@ pub enum Presence {
 
 impl Presence {
     /// The byte that stands for it in the stable form.
-    pub(super) const fn code(self) -> u8 {
+    #[must_use]
+    pub const fn code(self) -> u8 {
         match self {
             Presence::Required => 0,
             Presence::Optional => 1,
@@ -26,7 +27,9 @@ impl Presence {
         }
     }
 
-    pub(super) const fn from_code(code: u8) -> Presence {
+    /// The presence that a byte stands for.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Presence {
         match code {
             0 => Presence::Required,
             1 => Presence::Optional,

@@ -329,6 +329,7 @@ mod tests {
             \x06\0\0\0pose.w\x02\x01\0\0\0\0\x01\x01\0\0\0\0\0\0\0\0\
             \x01\0\0\0y\x02\0\0\0\0\0\0";
         assert_eq!(schema.canonical_bytes(), expected);
+        assert_eq!(schema.fingerprint().to_string(), "ea17d7db7151c50854d962857a9053cc");
         assert_eq!(Schema::decode(&schema.encode()), Ok(schema));
     }
 

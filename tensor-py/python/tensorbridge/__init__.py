@@ -101,6 +101,7 @@ from ._dtype import (
 from ._endpoint import Client, Receiver, Sender
 from ._errors import ErrorRow, errors
 from ._host import Channel, Service
+from ._nested import Nested, nested
 from ._pins import Holder, Pin
 from ._record import Record
 from ._serve import serve
@@ -143,6 +144,7 @@ __all__ = [
     "MissingField",
     "NameTaken",
     "NeedsCopy",
+    "Nested",
     "NotFound",
     "NotTensorbridge",
     "OutOfMemory",
@@ -188,6 +190,7 @@ __all__ = [
     "i16",
     "i32",
     "i64",
+    "nested",
     "pins",
     "serve",
     "service",

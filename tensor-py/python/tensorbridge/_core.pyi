@@ -11,7 +11,7 @@ from ._pins import Holder, Pin
 
 __version__: str
 
-_FieldParts: TypeAlias = tuple[str, str, list[int | str], bool, int, float | None, str, str]
+_FieldParts: TypeAlias = tuple[str, str, list[int | str], int, int, float | None, str, str]
 
 def error_table() -> list[tuple[str, str, str]]: ...
 def dtypes() -> list[tuple[str, int]]: ...
@@ -45,6 +45,13 @@ class FieldInfo:
         """Its shape in one record; a symbolic dimension is its name."""
     @property
     def optional(self) -> bool: ...
+    @property
+    def presence(self) -> int:
+        """0 when every record has to have it, 1 when none has to.
+
+        1 + n when it has to be there with any other field of its optional nested record, which the first n parts of its
+        name are.
+        """
     @property
     def align(self) -> int: ...
     @property
@@ -192,11 +199,15 @@ class Field:
 class Base:
     """What instances of record classes are made of."""
 
-    def __new__(cls, handle: Handle, reply: type[Any] | None = None) -> Self: ...
+    def __new__(
+        cls, handle: Handle, reply: type[Any] | None = None, place: tuple[int, int] | None = None
+    ) -> Self: ...
     @property
     def _handle(self) -> Handle: ...
     @property
     def _reply(self) -> type[Any] | None: ...
+    @property
+    def _place(self) -> tuple[int, int] | None: ...
 
 @disjoint_base
 class Descriptor:

@@ -68,13 +68,13 @@ class Dim:
     def __get__(self, record: Record | None, owner: type) -> Self | int:
         if record is None:
             return self
-        length = record._handle.dim(self.index)
+        length = record._handle.dim(record._first[1] + self.index)
         if length is None:
             raise _core.dim_unset(record.schema.name, self.name)
         return length
 
     def __set__(self, record: Record, length: int) -> None:
-        record._handle.set_dim(self.index, length)
+        record._handle.set_dim(record._first[1] + self.index, length)
 
     def _described(self) -> str:
         return f"A symbolic dimension: {self.min} to {self.max}."

@@ -7,11 +7,13 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from . import _core, _show
-from ._core import Field, Schema
+from ._core import Field, FieldInfo, Schema
 from ._dtype import Column, Dim
+from ._nested import Nested
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +55,12 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
     _columns: ClassVar[dict[str, int]]
     _dims: ClassVar[dict[str, int]]
+    _nested: ClassVar[dict[str, Nested[Any]]]
     _reply: type[Record] | None
 
     def __init_subclass__(cls, *, name: str | None = None, version: int = 0, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        declared = {key: value for key, value in vars(cls).items() if isinstance(value, Column | Dim)}
+        declared = {key: value for key, value in vars(cls).items() if isinstance(value, Column | Dim | Nested)}
         inherited = getattr(cls, "schema", None)
         if name is None:
             if declared or inherited is None:
@@ -65,23 +68,27 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             return
         if inherited is not None:
             raise TypeError(f"{cls.__name__} cannot extend the record {inherited.name}: declare all its fields")
-        columns = [value for value in declared.values() if isinstance(value, Column)]
         dims = [value for value in declared.values() if isinstance(value, Dim)]
-        parts: list[tuple[int, Column[Any] | Dim]] = [*enumerate(columns), *enumerate(dims)]
-        for number, part in parts:
-            if part.index != -1:
-                raise TypeError(f"`{part.name}` of {cls.__name__} belongs to another record: declare it anew")
-            part.index = number
+        all_dims = [(dim.name, dim.min, dim.max) for dim in dims]
+        columns: list[_core._FieldParts] = []
+        for number, dim in enumerate(dims):
+            _check_new(cls, dim.name, dim.index)
+            dim.index = number
+        for value in declared.values():
+            if isinstance(value, Column):
+                _check_new(cls, value.name, value.index)
+                value.index = len(columns)
+                columns.append(_field_parts(cls, value, dims))
+            elif isinstance(value, Nested):
+                _check_new(cls, value.name, value.first[0])
+                value.first = len(columns), len(all_dims)
+                columns.extend(value.columns())
+                all_dims.extend(value.dims())
         doc = inspect.cleandoc(vars(cls).get("__doc__") or "")
-        cls.schema = Schema(
-            name,
-            [_field_parts(cls, column, dims) for column in columns],
-            [(dim.name, dim.min, dim.max) for dim in dims],
-            version,
-            doc,
-        )
-        cls._columns = {column.name: column.index for column in columns}
-        cls._dims = {dim.name: dim.index for dim in dims}
+        cls.schema = Schema(name, columns, all_dims, version, doc)
+        cls._columns = {column[0]: number for number, column in enumerate(columns)}
+        cls._dims = {dim_name: number for number, (dim_name, _, _) in enumerate(all_dims)}
+        cls._nested = {key: value for key, value in declared.items() if isinstance(value, Nested)}
         for key in declared:
             if hasattr(Record, key):
                 # Methods keep their names; the field is an item.
@@ -100,8 +107,19 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             )
 
     @classmethod
-    def _wrap(cls, handle: _core.Handle, reply: type[Record] | None = None) -> Self:
-        return _new(cls, handle, reply)
+    def _wrap(
+        cls, handle: _core.Handle, reply: type[Record] | None = None, place: tuple[int, int] | None = None
+    ) -> Self:
+        return _new(cls, handle, reply, place)
+
+    @property
+    def _first(self) -> tuple[int, int]:
+        """Where its fields and dimensions begin in the whole record."""
+        return self._place or (0, 0)
+
+    def _check_whole(self) -> None:
+        if self._place is not None:
+            raise TypeError(f"{type(self).__name__} is nested in another record: it comes and goes with that one")
 
     @classmethod
     def _maker(cls) -> Callable[[_core.Handle], Self]:
@@ -127,6 +145,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Aliased: the sender is strict and an alias lives.
             Released: it was sent before.
         """
+        self._check_whole()
         self._handle.send()
 
     def call(self, *, timeout: Timeout = DEFAULT) -> Any:
@@ -141,6 +160,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Timeout, HostDied, WorkerDied: nobody answered.
             Released: it was called with before.
         """
+        self._check_whole()
         seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
         reply = self._handle.call(seconds)
         assert self._reply is not None, "only a client's loans can be called"
@@ -148,9 +168,11 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
     def release(self) -> None:
         """Gives the record back, sent or not. Aliases of its fields stay valid. Does nothing the second time."""
+        self._check_whole()
         self._handle.release()
 
     def __enter__(self) -> Self:
+        self._check_whole()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -167,40 +189,52 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
     @property
     def present(self) -> dict[str, bool]:
         """Whether each field was written; of a run, in every one of its records."""
-        return dict(zip(self._columns, self._handle.present(), strict=True))
+        first = self._first[0]
+        return dict(zip(self._columns, self._handle.present()[first : first + len(self)], strict=True))
 
     @property
     def dims(self) -> dict[str, int | None]:
         """The length of each symbolic dimension; None before it is set."""
-        return {name: self._handle.dim(index) for name, index in self._dims.items()}
+        first = self._first[1]
+        return {name: self._handle.dim(first + index) for name, index in self._dims.items()}
 
     def set(self, **values: Any) -> Self:
         """Assigns to several fields and dimensions at once, dimensions first: ``tokens.set(ids=ids, seq=37)``.
 
+        A nested record takes a mapping of its own: ``image.set(pose={"position": [0, 0, 1]})``.
+
         Raises:
             UnknownField: the record has no such field or dimension.
         """
+        first_field, first_dim = self._first
         for name, value in values.items():
             if name in self._dims:
-                self._handle.set_dim(self._dims[name], value)
-            elif name not in self._columns:
+                self._handle.set_dim(first_dim + self._dims[name], value)
+            elif name not in self._columns and name not in self._nested:
                 raise self._unknown(name)
         for name, value in values.items():
             if name in self._columns:
-                self._handle.assign(self._columns[name], value)
+                self._handle.assign(first_field + self._columns[name], value)
+            elif name in self._nested:
+                self._nested[name].__set__(self, value)
         return self
+
+    def _written(self) -> dict[str, Any]:
+        """What was set of it, for another record to take over."""
+        lengths = {name: length for name, length in self.dims.items() if length is not None}
+        return lengths | {name: self[name] for name, present in self.present.items() if present}
 
     def __getitem__(self, name: str) -> Field | None:
         index = self._columns.get(name)
         if index is None:
             raise self._unknown(name)
-        return self._handle.field(index)
+        return self._handle.field(self._first[0] + index)
 
     def __setitem__(self, name: str, value: Any) -> None:
         index = self._columns.get(name)
         if index is None:
             raise self._unknown(name)
-        self._handle.assign(index, value)
+        self._handle.assign(self._first[0] + index, value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -243,6 +277,11 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 _new = _core.Base.__new__
 
 
+def _check_new(cls: type, name: str, index: int) -> None:
+    if index != -1:
+        raise TypeError(f"`{name}` of {cls.__name__} belongs to another record: declare it anew")
+
+
 def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core._FieldParts:
     shape: list[int | str] = []
     for extent in column.shape:
@@ -261,7 +300,7 @@ def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core._Fiel
         column.name,
         column.dtype,
         shape,
-        column.optional,
+        int(column.optional),
         column.align,
         column.pad,
         column.unit,
@@ -272,21 +311,50 @@ def _field_parts(cls: type, column: Column[Any], dims: list[Dim]) -> _core._Fiel
 @lru_cache(maxsize=256)
 def _class_of_bytes(encoded: bytes) -> type[Record]:
     schema = Schema.decode(encoded)
-    body: dict[str, Any] = {"__doc__": schema.doc or None, "__module__": __name__}
-    dims = {name: Dim(low, high) for name, low, high in schema.dims}
-    body.update(dims)
-    for field in schema.fields:
-        body[field.name] = Column(
-            field.dtype,
-            tuple(dims[extent] if isinstance(extent, str) else extent for extent in field.shape),
-            optional=field.optional,
-            align=field.align,
-            pad=field.pad,
-            unit=field.unit,
-            doc=field.doc,
-        )
-    keywords = {"name": schema.name, "version": schema.version}
-    return types.new_class(schema.class_name, (Record,), keywords, lambda namespace: namespace.update(body))
+    return _class_of_parts(schema.class_name, schema.name, schema.version, schema.doc, schema.dims, schema.fields, "")
+
+
+def _class_of_parts(
+    class_name: str,
+    name: str,
+    version: int,
+    doc: str,
+    all_dims: list[tuple[str, int, int]],
+    fields: list[FieldInfo],
+    prefix: str,
+) -> type[Record]:
+    """A class for the fields whose names begin with `prefix`, which all of `fields` do."""
+    own = {dim[len(prefix) :]: Dim(low, high) for dim, low, high in all_dims if dim.startswith(prefix)}
+    dims = {dim: value for dim, value in own.items() if "." not in dim}
+    body: dict[str, Any] = {"__doc__": doc or None, "__module__": __name__, **dims}
+    for part, group in groupby(fields, lambda field: field.name[len(prefix) :].partition(".")[0]):
+        inner = list(group)
+        if inner[0].name == prefix + part:
+            body[part] = _column_of(inner[0], {prefix + dim: value for dim, value in dims.items()})
+            continue
+        depth = (prefix + part).count(".") + 1
+        nested_name = f"{name}.{part}".lower()[:63]
+        record = _class_of_parts(_class_name(part), nested_name, 0, "", all_dims, inner, f"{prefix}{part}.")
+        optional = any(field.presence == 1 + depth for field in inner)
+        body[part] = Nested(record, optional=optional, doc="")
+    keywords = {"name": name, "version": version}
+    return types.new_class(class_name, (Record,), keywords, lambda namespace: namespace.update(body))
+
+
+def _column_of(field: FieldInfo, dims: dict[str, Dim]) -> Column[Any]:
+    return Column(
+        field.dtype,
+        tuple(dims[extent] if isinstance(extent, str) else extent for extent in field.shape),
+        optional=field.presence == 1,
+        align=field.align,
+        pad=field.pad,
+        unit=field.unit,
+        doc=field.doc,
+    )
+
+
+def _class_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def class_of(schema: Schema) -> type[Record]:

@@ -93,7 +93,7 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
     here = "written" if handle.writable else "present"
     presence = [
         here if present else "optional, absent" if info.optional else "not written"
-        for info, present in zip(record.schema.fields, handle.present(), strict=True)
+        for info, present in zip(record.schema.fields, record.present.values(), strict=True)
     ]
     return field_rows(record.schema, presence, record.dims, leading)
 

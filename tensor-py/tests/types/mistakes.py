@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tensorbridge as tb
-from user import Image, Scores, Tokens
+from user import Image, Scene, Scores, Tokens
 
 
 def mistakes(image: Image, tokens: Tokens) -> None:
@@ -26,3 +26,12 @@ def mistakes(image: Image, tokens: Tokens) -> None:
         client.receive()  # error
         with client.loan() as loan:
             print(loan.logits)  # error
+
+
+def nested(scene: Scene) -> None:
+    print(scene.pose.positoin)  # error
+    scene.pose.positoin = 1.0  # error
+    print(scene.last.position)  # error
+    scene.pose = 1.0  # error
+    tb.nested(float)  # error
+    tb.nested()  # error

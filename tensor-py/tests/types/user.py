@@ -26,6 +26,34 @@ class Tokens(tb.Record, name="nlp.tokens"):
     mask = tb.i64(seq, optional=True)
 
 
+class Pose(tb.Record, name="geometry.pose"):
+    points = tb.Dim(1, 8)
+    position = tb.f32(3)
+    outline = tb.f32(points, 2, optional=True)
+
+
+class Scene(tb.Record, name="vision.scene"):
+    pose = tb.nested(Pose)
+    last = tb.nested(Pose, optional=True, doc="Where it was.")
+
+
+def poses(scene: Scene) -> None:
+    assert_type(scene.pose, Pose)
+    assert_type(scene.last, Pose | None)
+    assert_type(scene.pose.position, tb.Field)
+    assert_type(scene.pose.outline, tb.Field | None)
+    assert_type(scene.pose.points, int)
+    scene.pose.position[:] = 0.0
+    scene.pose.points = 3
+    scene.pose = {"position": [0.0, 0.0, 1.0]}
+    scene.last = scene.pose
+    scene.set(pose={"position": [0.0, 0.0, 1.0]})
+    last = scene.last
+    if last is not None:
+        last.position = torch.zeros(3)
+    print(scene["pose.position"])
+
+
 class Scores(tb.Record, name="vision.scores"):
     logits = tb.f32(1000)
 
