@@ -198,6 +198,7 @@ def test_nested_records_show_their_fields() -> None:
     lines = repr(scene).splitlines()
     assert lines[2].split()[:5] == ["first.pose.position", "f32", "[2,", "3]", "written"]
     assert repr(scene.first.pose).splitlines()[1].split()[:5] == ["position", "f32", "[2,", "3]", "written"]
+    assert Sighting.belief.__doc__ == "Belief, optional\n\nHow sure it is."
     assert repr(Scene.last) == "<tb.nested(Pose) 'last'>"
     assert "first.pose.position" in scene._repr_html_()
     assert repr(scene.first.pose.position) == "<Field first.pose.position: f32[2, 3] of test.scene>"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from . import _core
 from ._core import Base
+from ._dtype import _Doc
 
 if TYPE_CHECKING:
     from ._record import Record
@@ -16,10 +17,10 @@ Part = TypeVar("Part", bound="Record")
 
 
 class Nested(Generic[R]):
-    """A field of a record class that is another record. On a record it gives that.
+    __doc__ = _Doc("""A field of a record class that is another record. On a record it gives that.
 
     A mapping assigned to it sets the fields that it names, and a record those that were written.
-    """
+    """)
 
     __slots__ = ("doc", "first", "name", "optional", "record")
 
@@ -73,6 +74,10 @@ class Nested(Generic[R]):
     def dims(self) -> list[tuple[str, int, int]]:
         """Its symbolic dimensions, as parts of a schema."""
         return [(f"{self.name}.{name}", low, high) for name, low, high in self.record.schema.dims]
+
+    def _described(self) -> str:
+        head = self.record.__name__ + (", optional" if self.optional else "")
+        return f"{head}\n\n{self.doc}" if self.doc else head
 
     def __repr__(self) -> str:
         return f"<tb.nested({self.record.__name__}) {self.name!r}>"
