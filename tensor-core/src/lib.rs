@@ -24,6 +24,10 @@ mod sync;
 pub mod view;
 mod wait;
 
+#[cfg(tensorbridge_crash)]
+#[doc(hidden)]
+pub use sync::crash;
+
 #[doc(hidden)]
 pub mod __private;
 

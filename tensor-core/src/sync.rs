@@ -1,46 +1,23 @@
 //! The atomics of the lock-free code: the real ones, or loom's when it explores every order of events.
+//!
+//! Where a participant can be killed matters only at what others see of it: each write to a word, each read-modify-write,
+//! each wake. Two builds count these steps and stop a participant at one of them: loom's models, and
+//! `--cfg tensorbridge_crash`, which kills the process. In every other build there is nothing to count.
 
+#[cfg(any(loom, tensorbridge_crash))]
+mod counted;
+#[cfg(tensorbridge_crash)]
+pub mod crash;
 #[cfg(loom)]
-mod modelled {
-    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-
-    use loom::sync::{Condvar, Mutex};
-    use std::time::Duration;
-
-    /// A word to sleep on, with loom's mutex and condition variable in the place of the kernel's queue.
-    pub(crate) struct Futex {
-        pub(crate) word: AtomicU32,
-        sleepers: Mutex<usize>,
-        woken: Condvar,
-    }
-
-    impl Futex {
-        pub(crate) fn new(value: u32) -> Futex {
-            Futex { word: AtomicU32::new(value), sleepers: Mutex::new(0), woken: Condvar::new() }
-        }
-
-        pub(crate) fn sleep(&self, expected: u32, _timeout: Duration) {
-            let mut sleepers = self.sleepers.lock().unwrap();
-            if self.word.load(Ordering::SeqCst) == expected {
-                *sleepers += 1;
-                drop(self.woken.wait(sleepers).unwrap());
-            }
-        }
-
-        pub(crate) fn wake(&self, count: u32) {
-            let mut sleepers = self.sleepers.lock().unwrap();
-            let woken = (*sleepers).min(count as usize);
-            *sleepers -= woken;
-            for _ in 0..woken {
-                self.woken.notify_one();
-            }
-        }
-    }
-}
+mod modelled;
 
 #[cfg(not(loom))]
 mod real {
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+    #[cfg(tensorbridge_crash)]
+    pub(crate) use super::counted::{AtomicU32, AtomicU64};
+    #[cfg(not(tensorbridge_crash))]
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
+    pub(crate) use std::sync::atomic::{Ordering, fence};
 
     use std::time::Duration;
 
@@ -66,6 +43,13 @@ mod real {
         pub(crate) fn wake(&self, count: u32) {
             crate::wait::futex_wake(&self.word, count);
         }
+    }
+
+    /// A step that others see although no shared word is written: a wake, a message, a name.
+    #[inline]
+    pub(crate) fn step() {
+        #[cfg(tensorbridge_crash)]
+        super::crash::step();
     }
 }
 

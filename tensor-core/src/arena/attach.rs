@@ -66,6 +66,9 @@ impl Arena {
             let (found, expected) = (control.len(), layout.control_size);
             return Err(bad(format!("CONTROL has {found} bytes instead of {expected}")));
         }
+        if populate {
+            control.populate()?;
+        }
         let options = SegmentOptions { sparse: header.flags & SPARSE != 0 || !populate };
         let data = Segment::open(data, Some(layout.data_size), options)?;
         Arena::assemble(Control::new(control, layout), data, header, plan, me, Some(Process::new(host)))

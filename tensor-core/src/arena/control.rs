@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use super::header::Header;
 use super::hints::Hints;
 use super::layout::{HEADER_SIZE, LINE_PAIR, Layout, PARTICIPANT_SIZE, PARTICIPANTS};
+use super::mapped::Status;
 use super::shared::Shared;
 use crate::memory::Segment;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -212,8 +213,8 @@ impl Control {
             "dimension {dim} of slot {slot}"
         );
         let offset = self.layout.blocks + slot * self.layout.block_size + offset;
-        // SAFETY: inside the slot's block, checked above, and 8-byte aligned.
-        unsafe { AtomicU64::from_ptr(self.segment.base().as_ptr().add(offset).cast()) }
+        // SAFETY: inside the slot's block, checked above, and 8-byte aligned; an atomic may be shared.
+        unsafe { &*self.segment.base().as_ptr().add(offset).cast::<AtomicU64>() }
     }
 
     #[inline]
@@ -228,6 +229,11 @@ impl Shared for Control {
     #[inline]
     fn slots(&self) -> usize {
         self.layout.slots
+    }
+
+    #[inline]
+    fn is_service(&self) -> bool {
+        self.layout.reply_schema_len > 0
     }
 
     #[inline]
@@ -272,6 +278,10 @@ impl Shared for Control {
 
     fn wake_caller(&self, slot: usize) {
         futex_wake(self.low_half(slot), u32::MAX >> 1);
+    }
+
+    fn note_worker_died(&self, slot: usize) {
+        self.block(slot).status.store(Status::WorkerDied as u32, Ordering::Relaxed);
     }
 }
 

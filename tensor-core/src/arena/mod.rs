@@ -30,6 +30,8 @@ mod ops;
 mod recoveries;
 #[cfg(connects)]
 mod recovery;
+#[cfg(any(connects, loom))]
+mod settle;
 mod shared;
 #[cfg(all(test, connects))]
 mod testing;

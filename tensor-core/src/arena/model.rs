@@ -28,6 +28,8 @@ struct Model {
     free_bell: Bell,
     caller_asleep: Vec<AtomicU32>,
     caller: Futex,
+    service: bool,
+    worker_died: Vec<AtomicU32>,
     /// The memory of each slot, which loom lets one thread write, or several read, at a time.
     bytes: Vec<UnsafeCell<u64>>,
 }
@@ -56,6 +58,8 @@ impl Model {
             free_bell: Bell::new(),
             caller_asleep: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             caller: Futex::new(0),
+            service: false,
+            worker_died: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             bytes: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
         }
     }
@@ -90,6 +94,9 @@ impl Shared for Model {
     fn slots(&self) -> usize {
         self.words.len()
     }
+    fn is_service(&self) -> bool {
+        self.service
+    }
     fn word(&self, slot: usize) -> &AtomicU64 {
         &self.words[slot]
     }
@@ -118,6 +125,9 @@ impl Shared for Model {
         // The kernel compares the slot's word; the model has a word of its own that changes with every wake.
         self.caller.word.fetch_add(1, Ordering::SeqCst);
         self.caller.wake(1);
+    }
+    fn note_worker_died(&self, slot: usize) {
+        self.worker_died[slot].store(1, Ordering::Relaxed);
     }
 }
 

@@ -9,6 +9,10 @@ use super::word::{ParticipantId, Phase, Word};
 use crate::sync::{Ordering, fence_after_swap};
 use crate::wait::Look;
 
+/// How often something is tried again because the words changed meanwhile. Honest peers change them a few times and
+/// each time get on; only one that means harm changes them for ever, and nobody may be kept beyond a deadline by it.
+const RETRIES: usize = 100;
+
 /// FREE -> LOANED for a free slot, looking from `start` on in ring order.
 pub(crate) fn loan(
     shared: &impl Shared,
@@ -70,10 +74,11 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
     shared.ready_bell().ring();
 }
 
-/// READY -> TAKEN for the slot with the lowest ticket.
+/// READY -> TAKEN for the slot with the lowest ticket. `None` also when the words do not stay still.
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
+    let mut retries = RETRIES;
     loop {
-        let (slot, found) = lowest_ready(shared, look)?;
+        let (slot, found) = lowest_ready(shared, look, &mut retries)?;
         let taken = found.take(me)?;
         if swap(shared, slot, found, taken).is_err() {
             continue;
@@ -90,10 +95,11 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 /// One look may pass a slot just before it becomes ready and then find a later record of the same sender. Whatever was
 /// sent before the candidate is visible once the candidate is, so the look is repeated until it gives the same slot
 /// twice. Hints in a single word are no exception: one that is stale leads to the later record alone.
-fn lowest_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word)> {
+fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option<(usize, Word)> {
     let look = if shared.ready_hints().is_none() { Look::Words } else { look };
     let mut best = scan_ready(shared, look)?;
     loop {
+        *retries = retries.checked_sub(1)?;
         let again = scan_ready(shared, look)?;
         if (again.0, again.1) == (best.0, best.1) {
             return Some((again.0, again.1));
@@ -145,13 +151,14 @@ pub(crate) fn step(
     next: impl Fn(Word) -> Option<Word>,
 ) -> Result<Word, Word> {
     let mut found = Word(shared.word(slot).load(Ordering::Acquire));
-    loop {
+    for _ in 0..RETRIES {
         let wanted = next(found).ok_or(found)?;
         match swap(shared, slot, found, wanted) {
             Ok(()) => return Ok(wanted),
             Err(other) => found = other,
         }
     }
+    Err(found)
 }
 
 #[inline]

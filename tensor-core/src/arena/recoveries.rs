@@ -1,6 +1,6 @@
 //! What a host has done for the dead, counted.
 
-use crate::sync::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a host has done for participants that died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

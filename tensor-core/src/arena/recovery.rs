@@ -1,78 +1,42 @@
 //! What becomes of the slots of a participant that died.
 
 use super::Arena;
-use super::mapped::Status;
-use super::ops;
 use super::recoveries::Recoveries;
-use super::shared::Shared;
-use super::word::{ParticipantId, Phase, Word};
+use super::settle::settle;
+use super::word::ParticipantId;
 use crate::sync::Ordering;
+
+/// The state of a row whose participant is dead and whose slots are being settled.
+const SETTLING: u32 = 3;
 
 impl Arena {
     /// Settles every slot that `dead` holds and gives its number back. Only the host's thread calls this, only for a
     /// process whose pidfd has fired, and doing it twice changes nothing.
+    ///
+    /// What the row says of the dead is not asked: a peer may have written that it left in good order.
     pub(crate) fn recover(&self, dead: ParticipantId) {
         let Some(row) = self.control().participant(dead) else { return };
-        if row.state.swap(3, Ordering::AcqRel) == 0 {
-            // It had left in good order, and the number is nobody's.
-            return self.retire(dead);
+        if row.state.swap(SETTLING, Ordering::AcqRel) != 0 {
+            self.recoveries.deaths.fetch_add(1, Ordering::Relaxed);
         }
-        self.recoveries.deaths.fetch_add(1, Ordering::Relaxed);
-        for slot in 0..self.control().slots() {
-            let word = Word(self.control().word(slot).load(Ordering::Acquire));
-            if word.sender() == dead {
-                self.settle(slot, |word| word.release_sender(dead, self.reply().is_some()));
-            }
-            if word.receiver() == dead {
-                self.settle_received(slot, dead);
-            }
-            self.hint_at(slot);
-        }
-        // Rings may have been cut off by the kill.
-        self.control().ready_bell().ring_all();
-        self.control().free_bell().ring_all();
+        let settled = settle(self.control(), dead, |slot| self.is_repeated(slot));
+        self.recoveries.redelivered.fetch_add(settled.redelivered, Ordering::Relaxed);
+        self.recoveries.given_up.fetch_add(settled.given_up, Ordering::Relaxed);
         self.retire(dead);
     }
 
-    /// The dead may have been cut off between a transition and its hint.
-    fn hint_at(&self, slot: usize) {
-        match Word(self.control().word(slot).load(Ordering::Acquire)).phase() {
-            Some(Phase::Ready) => self.control().ready_hints().set(slot),
-            Some(Phase::Free) => self.control().free_hints().set(slot),
-            _ => {}
-        }
+    /// Whether a request that died with its worker is handed to another one. Only a caller can be told that nobody answers;
+    /// what is sent one way goes to the next receiver.
+    fn is_repeated(&self, slot: usize) -> bool {
+        let block = self.control().block(slot);
+        // Before it is READY: whoever takes it next sees it.
+        block.redelivered.store(1, Ordering::Relaxed);
+        self.reply().is_none() || block.attempts.load(Ordering::Relaxed) < self.max_attempts
     }
 
     /// What this host has done for the dead so far.
     pub(crate) fn recoveries(&self) -> Recoveries {
         self.recoveries.read()
-    }
-
-    fn settle_received(&self, slot: usize, dead: ParticipantId) {
-        let block = self.control().block(slot);
-        // Before it is READY: whoever takes it next sees it.
-        block.redelivered.store(1, Ordering::Relaxed);
-        // Only a caller can be told that nobody answers; what is sent one way goes to the next receiver.
-        let once_more = self.reply().is_none() || block.attempts.load(Ordering::Relaxed) < self.max_attempts;
-        if once_more && ops::step(self.control(), slot, |word| word.redeliver(dead)).is_ok() {
-            ops::announce_ready(self.control(), slot);
-            self.recoveries.redelivered.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        // What was answered stays answered; only an alias died with the worker.
-        let word = Word(self.control().word(slot).load(Ordering::Acquire));
-        if word.is(Phase::Taken) {
-            block.status.store(Status::WorkerDied as u32, Ordering::Relaxed);
-            if !word.gone() {
-                self.recoveries.given_up.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        self.settle(slot, |word| word.release_receiver(dead));
-    }
-
-    /// A transition on behalf of the dead. A refusal means that the hold is gone already.
-    fn settle(&self, slot: usize, next: impl Fn(Word) -> Option<Word>) {
-        let _ = ops::let_go(self.control(), slot, next);
     }
 }
 
@@ -81,9 +45,21 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::mapped::Status;
+    use super::super::ops;
+    use super::super::shared::Shared;
     use super::super::testing::{RECEIVER, SENDER, three, three_with};
     use super::*;
     use crate::wait::Look;
+
+    #[test]
+    fn the_slots_of_the_dead_come_back_although_a_peer_wrote_that_it_had_left() {
+        let [host, sender, _] = three(false, 0);
+        std::mem::forget(sender.try_loan(Look::Words).unwrap().unwrap());
+        host.retire(SENDER);
+        host.recover(SENDER);
+        assert_eq!(host.free_slots(), 20);
+    }
 
     #[test]
     fn an_answer_survives_a_worker_that_dies_with_an_alias_of_it() {

@@ -8,6 +8,8 @@ use crate::wait::Bell;
 pub(crate) trait Shared {
     /// Number of slots.
     fn slots(&self) -> usize;
+    /// Whether a record is answered in its slot.
+    fn is_service(&self) -> bool;
     /// The slot's word, the only authority on who may touch its bytes.
     fn word(&self, slot: usize) -> &AtomicU64;
     /// The order in which the slot's record was sent.
@@ -26,4 +28,6 @@ pub(crate) trait Shared {
     fn caller_asleep(&self, slot: usize) -> &AtomicU32;
     /// Wakes the slot's caller.
     fn wake_caller(&self, slot: usize);
+    /// Notes for the slot's caller that nobody will answer.
+    fn note_worker_died(&self, slot: usize);
 }

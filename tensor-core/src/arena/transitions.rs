@@ -122,6 +122,13 @@ impl Claim {
         self.finish(Status::Expired, false, 0)
     }
 
+    /// TAKEN -> DONE with what is wrong with the request, which a peer garbled: its caller is told, others' are untouched.
+    pub(crate) fn refuse(&self, wrong: &Error) {
+        let (type_name, message) = (wrong.name().to_owned(), wrong.to_string());
+        // If this fails too, letting go reports it.
+        let _ = self.fail(&RemoteError { type_name, message, traceback: String::new() }, false, 0);
+    }
+
     fn finish(&self, status: Status, keep_hold: bool, aliased: u64) -> Result<(), Error> {
         let arena = self.arena();
         arena.check_process()?;

@@ -405,7 +405,8 @@ impl DynServer {
             claim.mark_not_repeatable()?;
         }
         let lease = Arc::new(Lease::slot(claim));
-        let request = DynRecord::adopted(Arc::clone(&lease), Half::Request, Some(1), mutable)?;
+        let request = DynRecord::adopted(Arc::clone(&lease), Half::Request, Some(1), mutable)
+            .inspect_err(|error| claim_of(&lease).refuse(error))?;
         Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, Some(1)) })
     }
 
@@ -458,5 +459,52 @@ impl DynExchange {
         // The two records' references and the one just made.
         let aliased = Lease::is_shared(&lease, 3);
         (lease, aliased)
+    }
+}
+
+#[cfg(all(test, connects))]
+mod tests {
+    use super::*;
+    use crate::schema::{DType, Field, Shape};
+
+    #[test]
+    fn a_garbled_request_is_refused_and_the_next_one_answered() {
+        let schema = |name: &'static str| {
+            Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
+        };
+        let name = format!("garbled.p{}", std::process::id());
+        let host = HostSettings {
+            name: name.clone(),
+            slots: 2,
+            sparse: false,
+            mutates_request: false,
+            ring_order: false,
+        };
+        let host = DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply"))).unwrap();
+        let options = || EndpointOptions {
+            name: name.clone(),
+            timeout: Some(Duration::from_secs(10)),
+            strategy: WaitStrategy::default(),
+            request: None,
+            reply: None,
+        };
+        let mut nothing = || Ok(());
+        let client = DynClient::connect(options(), &mut nothing).unwrap();
+        let server = DynServer::connect(options(), &mut nothing).unwrap();
+        // Says of itself that its required field is absent.
+        let garbled = client.endpoint.loan(None, &mut nothing).unwrap();
+        garbled.publish(0, |_| None, true, 0).unwrap();
+        let whole = client.endpoint.loan(None, &mut nothing).unwrap();
+        whole.publish(1, |_| None, true, 0).unwrap();
+        let error = server.receive(None, &mut nothing).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        let told = client.endpoint.outcome(&garbled, None, &mut nothing).unwrap_err();
+        assert!(matches!(&told, Error::Remote(remote) if remote.type_name == "Corrupt"), "{told}");
+        let mut exchange = server.receive(None, &mut nothing).unwrap();
+        exchange.reply.mark_present(0);
+        exchange.answer().unwrap();
+        client.endpoint.outcome(&whole, None, &mut nothing).unwrap();
+        drop((garbled, whole));
+        assert_eq!(host.free_slots(), 2);
     }
 }

@@ -49,7 +49,8 @@ impl Segment {
         Segment::map(fd, size, options)
     }
 
-    /// Maps memory that another process handed over, once it is known to stay as it is.
+    /// Maps memory that another process handed over, once it is known to stay as it is. With a `size` that it does not have
+    /// nothing is mapped; without one, nothing is populated, so that whoever does not know the size yet can look first.
     ///
     /// # Errors
     /// [`Error::BadSegment`] when it is not a sealed memfd or has another size than `size`, where one is expected;
@@ -71,7 +72,10 @@ impl Segment {
             }
             _ => {}
         }
-        Segment::map(fd, found, options)
+        match size {
+            Some(_) => Segment::map(fd, found, options),
+            None => Segment::map(fd, found, SegmentOptions { sparse: true }),
+        }
     }
 
     fn map(fd: OwnedFd, size: usize, options: SegmentOptions) -> Result<Segment, Error> {
@@ -80,10 +84,26 @@ impl Segment {
         let map = MmapOptions::new().len(size).map_raw(&fd).map_err(out_of_memory)?;
         // A core dump of one process should not write everybody's tensors to a disk.
         map.advise(Advice::DontDump).map_err(|source| Error::Io { what: "madvise", source })?;
+        let segment = Segment { fd, map };
         if !options.sparse {
-            map.advise(Advice::PopulateWrite).map_err(out_of_memory)?;
+            segment.populate()?;
         }
-        Ok(Segment { fd, map })
+        Ok(segment)
+    }
+
+    /// Touches every page, so that no later access is slowed down, or killed, by one that is missing.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn populate(&self) -> Result<(), Error> {
+        let stat = fstat(&self.fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
+        // Whoever made it allocated it, or else it would be allocated here, on the word of a peer.
+        let missing = (self.len() as u64).saturating_sub(stat.st_blocks as u64 * 512);
+        let out_of_memory = |reason: String| Error::OutOfMemory { bytes: self.len(), reason };
+        if let Some(left) = available_memory().filter(|left| *left < missing) {
+            return Err(out_of_memory(format!("{missing} bytes are not allocated and {left} are available")));
+        }
+        self.map.advise(Advice::PopulateWrite).map_err(|error| out_of_memory(error.to_string()))
     }
 
     /// The first byte. Valid for [`Segment::len`] bytes while `self` lives.
@@ -155,6 +175,25 @@ mod tests {
 
         let pipe = rustix::pipe::pipe().unwrap().0;
         assert!(matches!(open(pipe, None), Err(Error::BadSegment { reason }) if reason.contains("memfd")));
+    }
+
+    #[test]
+    fn memory_that_nobody_allocated_is_not_allocated_on_a_peers_word() {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let promised = || {
+            let fd = memfd_create("test", flags).unwrap();
+            ftruncate(&fd, 1 << 44).unwrap();
+            fcntl_add_seals(&fd, SEALS).unwrap();
+            fd
+        };
+        let error = Segment::open(promised(), Some(1 << 44), SegmentOptions::default()).unwrap_err();
+        assert!(
+            matches!(&error, Error::OutOfMemory { reason, .. } if reason.contains("allocated")),
+            "{error}"
+        );
+        // Of unknown size it is mapped to be looked at, and not touched.
+        let unknown = Segment::open(promised(), None, SegmentOptions::default()).unwrap();
+        assert_eq!(fstat(unknown.fd()).unwrap().st_blocks, 0);
     }
 
     #[test]

@@ -259,18 +259,30 @@ impl Reception {
         if peer.uid != me {
             return Err(format!("user {} may not attach to an arena of user {me}", peer.uid));
         }
-        let [pidfd] = <[OwnedFd; 1]>::try_from(message.fds).map_err(|_| "the hello came without a pidfd")?;
+        let [sent] = <[OwnedFd; 1]>::try_from(message.fds).map_err(|_| "the hello came without a pidfd")?;
+        // The kernel's word where it gives it: a peer could send the pidfd of a process that never ends.
+        let life = match peer.process {
+            Some(process) if peer.proven => process.into(),
+            None if peer.proven => return Err("its process has ended".to_owned()),
+            _ => sent,
+        };
         // A number whose last owner may still have something to say on its connection is not given out.
         let unheard = |id| self.admitted.values().all(|(_, admitted)| *admitted != id);
         let id = self.arena.vacant(unheard).ok_or("all participant numbers are in use")?;
         // The number's last owner has left, but its process may live on.
         self.forget(id);
-        let life = self.token();
-        epoll::add(&self.epoll, &pidfd, EventData::new_u64(life), EventFlags::IN)
-            .map_err(|errno| format!("it cannot watch the life of this process: {errno}"))?;
-        self.participants.insert(life, (id, pidfd));
+        self.watch(id, life)?;
         self.arena.enter(id, peer.pid, hello.role);
         Ok(id)
+    }
+
+    /// Watches the life of whoever has this number.
+    fn watch(&mut self, id: ParticipantId, life: OwnedFd) -> Result<(), String> {
+        let token = self.token();
+        epoll::add(&self.epoll, &life, EventData::new_u64(token), EventFlags::IN)
+            .map_err(|errno| format!("it cannot watch the life of this process: {errno}"))?;
+        self.participants.insert(token, (id, life));
+        Ok(())
     }
 
     /// A participant's process has ended.
@@ -291,10 +303,11 @@ fn unwatch(epoll: &OwnedFd, pidfd: &OwnedFd) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::os::fd::BorrowedFd;
+    use std::process::{Child, Command, Stdio};
 
     use rustix::net::connect;
-    use rustix::pipe::pipe;
 
     use super::super::directory::Directory;
     use super::super::name::file_name;
@@ -320,7 +333,52 @@ mod tests {
         socket
     }
 
-    /// Says hello with the end of a pipe for a pidfd, which tells of an end as well as a pidfd does.
+    /// Says to a copy of this program where to connect.
+    const CONNECT: &str = "TENSORBRIDGE_TEST_CONNECT";
+
+    /// Another process, which connected and then does nothing; what it connected is spoken through here.
+    struct Other {
+        process: Child,
+        socket: OwnedFd,
+    }
+
+    impl Other {
+        /// `test` begins with [`connect_and_wait`].
+        fn connect(reception: &Reception, test: &str) -> Other {
+            let socket = new_socket(SocketFlags::NONBLOCK).unwrap();
+            let path = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+            let mut process = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &path, "--nocapture"])
+                .env(CONNECT, file_name(reception.arena.name()).unwrap())
+                .stdin(Stdio::from(socket.try_clone().unwrap()))
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = BufReader::new(process.stdout.take().unwrap()).lines();
+            assert!(said.map_while(Result::ok).any(|line| line == "connected"));
+            Other { process, socket }
+        }
+    }
+
+    impl Drop for Other {
+        fn drop(&mut self) {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+
+    /// What the other process does, until it is killed.
+    fn connect_and_wait() {
+        let Ok(file) = std::env::var(CONNECT) else { return };
+        let socket = std::io::stdin();
+        connect(&socket, &address(&Directory::open().unwrap().short_path(&file)).unwrap()).unwrap();
+        println!("\nconnected");
+        loop {
+            std::thread::park();
+        }
+    }
+
+    /// Says hello with a descriptor that should be a pidfd. Where the kernel says who connected, it is not believed.
     fn hello(socket: &OwnedFd, life: BorrowedFd<'_>) {
         send(socket, &Hello::new(1).encode(), &[life]).unwrap();
     }
@@ -332,35 +390,56 @@ mod tests {
 
     #[test]
     fn whoever_gets_a_number_does_not_get_the_death_of_its_last_owner() {
+        connect_and_wait();
+        const TEST: &str = "whoever_gets_a_number_does_not_get_the_death_of_its_last_owner";
         let mut reception = reception("stale");
         let mut events = Vec::with_capacity(8);
         let mut turn = |reception: &mut Reception| assert!(reception.turn(&mut events));
-        let (first_life, first_end) = pipe().unwrap();
-        let first = connection(&reception);
+        let me = Process::this().unwrap();
+        let first = Other::connect(&reception, TEST);
         turn(&mut reception);
-        hello(&first, first_life.as_fd());
+        hello(&first.socket, me.as_fd());
         turn(&mut reception);
-        let number = welcome(&first);
-        send(&first, ATTACHED, &[]).unwrap();
+        let number = welcome(&first.socket);
+        send(&first.socket, ATTACHED, &[]).unwrap();
         turn(&mut reception);
         // The first leaves in good order and its process ends; between the two, another says hello.
-        let (second_life, _second_end) = pipe().unwrap();
         let second = connection(&reception);
         turn(&mut reception);
         reception.arena.retire(number);
-        hello(&second, second_life.as_fd());
-        drop(first_end);
+        hello(&second, me.as_fd());
+        drop(first);
         turn(&mut reception);
         assert_eq!(welcome(&second), number);
         // Its number is in use, so the next one gets another.
-        let (third_life, _third_end) = pipe().unwrap();
         let third = connection(&reception);
         turn(&mut reception);
         send(&second, ATTACHED, &[]).unwrap();
         turn(&mut reception);
-        hello(&third, third_life.as_fd());
+        hello(&third, me.as_fd());
         turn(&mut reception);
         assert_ne!(welcome(&third), number);
+    }
+
+    #[test]
+    fn whoever_sends_the_pidfd_of_another_process_is_buried_when_it_dies_itself() {
+        connect_and_wait();
+        const TEST: &str = "whoever_sends_the_pidfd_of_another_process_is_buried_when_it_dies_itself";
+        let mut reception = reception("disguised");
+        let mut events = Vec::with_capacity(8);
+        let other = Other::connect(&reception, TEST);
+        assert!(reception.turn(&mut events));
+        // This process lives on.
+        hello(&other.socket, Process::this().unwrap().as_fd());
+        assert!(reception.turn(&mut events));
+        let number = welcome(&other.socket);
+        send(&other.socket, ATTACHED, &[]).unwrap();
+        assert!(reception.turn(&mut events));
+        assert_eq!(reception.participants.len(), 1);
+        drop(other);
+        assert!(reception.turn(&mut events));
+        assert!(reception.participants.is_empty());
+        assert_eq!(reception.arena.vacant(|id| id == number), Some(number));
     }
 
     #[test]
@@ -370,8 +449,7 @@ mod tests {
         let silent: Vec<OwnedFd> = (0..MAX_PENDING).map(|_| connection(&reception)).collect();
         assert!(reception.turn(&mut events));
         let late = connection(&reception);
-        let (life, _end) = pipe().unwrap();
-        hello(&late, life.as_fd());
+        hello(&late, Process::this().unwrap().as_fd());
         // Ends the turns if it was turned away.
         let stop = reception._stop.try_clone().unwrap();
         std::thread::spawn(move || {
@@ -391,13 +469,8 @@ mod tests {
     #[test]
     fn a_process_whose_life_cannot_be_watched_is_turned_away() {
         let mut reception = reception("unwatched");
-        let mut events = Vec::with_capacity(8);
-        let socket = connection(&reception);
-        assert!(reception.turn(&mut events));
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
-        hello(&socket, file.as_fd());
-        assert!(reception.turn(&mut events));
-        let answer = receive(&socket, MAX_MESSAGE).unwrap().unwrap();
-        assert!(Welcome::decode(&answer.bytes).unwrap().verdict.unwrap_err().contains("watch"));
+        assert!(reception.watch(2, file.into()).unwrap_err().contains("watch"));
+        assert!(reception.participants.is_empty());
     }
 }

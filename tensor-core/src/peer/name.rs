@@ -11,6 +11,7 @@ use super::directory::Directory;
 use super::socket::{address, new_socket, peer_of};
 use crate::error::Error;
 use crate::schema::is_schema_name;
+use crate::sync::step;
 
 /// How long the directory's lock is waited for; whoever holds it does so for a few system calls.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ impl HostedName {
     /// Under the directory's lock: looks whether somebody alive has the name, and puts a listening socket in its place.
     fn install(directory: &Directory, name: &str, file: &str, listener: &OwnedFd) -> Result<u64, Error> {
         let io = |what| move |errno: Errno| Error::Io { what, source: errno.into() };
-        let _lock = DirectoryLock::acquire(directory)?;
+        let _lock = DirectoryLock::acquire(directory, LOCK_PATIENCE)?;
         if let Some(pid) = living_host(directory, file)? {
             return Err(Error::NameTaken { name: name.to_owned(), pid });
         }
@@ -50,10 +51,13 @@ impl HostedName {
         // One that was killed between here and the renaming left it behind.
         let _ = remove();
         let install = || {
+            step();
             bind(listener, &address(&directory.short_path(&temporary))?).map_err(io("binding a socket"))?;
+            step();
             listen(listener, 128).map_err(io("listen"))?;
             let stat = statat(directory.fd(), &temporary, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(io("stat of a socket"))?;
+            step();
             renameat(directory.fd(), &temporary, directory.fd(), file).map_err(io("renaming a socket"))?;
             Ok(stat.st_ino)
         };
@@ -71,17 +75,22 @@ impl Drop for HostedName {
     fn drop(&mut self) {
         // Without the lock the socket of whoever takes the name over at this moment could be removed instead. If it is not
         // to be had, the socket stays and the next one finds it dead.
-        let Ok(_lock) = DirectoryLock::acquire(&self.directory) else { return };
+        let Ok(_lock) = DirectoryLock::acquire(&self.directory, LOCK_PATIENCE) else { return };
         let current = statat(self.directory.fd(), &self.file, AtFlags::SYMLINK_NOFOLLOW);
         if current.is_ok_and(|stat| stat.st_ino == self.inode) {
+            step();
             let _ = unlinkat(self.directory.fd(), &self.file, AtFlags::empty());
         }
     }
 }
 
-/// Removes the socket of a host that is dead.
+/// Removes the socket of a host that is dead, for the sake of order. While somebody else has the lock it stays: whoever has
+/// it may be stopped, and nobody who attaches waits for that.
 pub(super) fn remove_if_dead(directory: &Directory, file: &str) -> Result<(), Error> {
-    let _lock = DirectoryLock::acquire(directory)?;
+    let _lock = match DirectoryLock::acquire(directory, Duration::ZERO) {
+        Err(Error::Timeout { .. }) => return Ok(()),
+        lock => lock?,
+    };
     if living_host(directory, file)?.is_none() {
         let _ = unlinkat(directory.fd(), file, AtFlags::empty());
     }
@@ -128,7 +137,7 @@ struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    fn acquire(directory: &Directory) -> Result<DirectoryLock, Error> {
+    fn acquire(directory: &Directory, patience: Duration) -> Result<DirectoryLock, Error> {
         // A description of its own: `flock` excludes descriptions, and so the threads of one process too.
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
         let fd =
@@ -142,13 +151,13 @@ impl DirectoryLock {
         loop {
             match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(DirectoryLock { fd }),
-                Err(Errno::WOULDBLOCK) if start.elapsed() < LOCK_PATIENCE => {
+                Err(Errno::WOULDBLOCK) if start.elapsed() < patience => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err(Errno::WOULDBLOCK) => {
                     return Err(Error::Timeout {
                         what: "the lock of the meeting directory",
-                        after: LOCK_PATIENCE,
+                        after: patience,
                     });
                 }
                 Err(errno) => return Err(Error::Io { what: "flock", source: errno.into() }),
@@ -190,6 +199,26 @@ mod tests {
         drop(HostedName::take(&name).unwrap());
         let _ =
             unlinkat(directory.fd(), format!(".{file}.{}.{thread}", std::process::id()), AtFlags::empty());
+    }
+
+    #[test]
+    fn whoever_attaches_does_not_wait_for_the_directorys_lock() {
+        let name = unique("locked");
+        let file = file_name(&name).unwrap();
+        let directory = Directory::open().unwrap();
+        let dead = new_socket(SocketFlags::NONBLOCK).unwrap();
+        bind(&dead, &address(&directory.short_path(&file)).unwrap()).unwrap();
+        drop(dead);
+        // As one that was stopped while it had the lock. It is the only lock that others' tests may want meanwhile.
+        let lock = DirectoryLock::acquire(&directory, LOCK_PATIENCE).unwrap();
+        let start = Instant::now();
+        let timeout = Some(Duration::from_millis(20));
+        let error = attach(&name, Role::Sender, &Expected::default(), timeout, &mut || Ok(()));
+        let waited = start.elapsed();
+        drop(lock);
+        assert!(matches!(error.map(drop).unwrap_err(), Error::NotFound { .. }));
+        assert!(waited < LOCK_PATIENCE, "{waited:?}");
+        let _ = unlinkat(directory.fd(), &file, AtFlags::empty());
     }
 
     /// A forked child may have the listener of a dead host without knowing it. Connections to it succeed.

@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::error::Error;
 use crate::memory::Process;
+use crate::sync::step;
 
 /// The most descriptors a message carries.
 const MAX_FDS: usize = 4;
@@ -42,6 +43,7 @@ pub(super) fn address(path: &Path) -> Result<SocketAddrUnix, Error> {
 /// Sends one message with descriptors.
 pub(super) fn send(socket: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     debug_assert!(fds.len() <= MAX_FDS);
+    step();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(fds));
@@ -83,6 +85,8 @@ pub(super) struct Peer {
     pub(super) uid: u32,
     /// `None` when the process is gone already.
     pub(super) process: Option<Process>,
+    /// Whether the kernel itself says that `process` is who connected, or only its number does.
+    pub(super) proven: bool,
 }
 
 /// Who is at the other end. For a connection to a listener that is whoever called `listen`.
@@ -92,15 +96,19 @@ pub(super) fn peer_of(socket: &OwnedFd) -> Result<Peer, Error> {
     let credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     // SAFETY: the value is a `ucred`.
     let credentials = unsafe { option(socket, libc::SO_PEERCRED, credentials) }.map_err(io("SO_PEERCRED"))?;
+    let mut proven = true;
     // SAFETY: the value is a descriptor.
     let pidfd = match unsafe { option::<libc::c_int>(socket, libc::SO_PEERPIDFD, -1) } {
         // SAFETY: on success the kernel has installed a fresh descriptor that nobody else owns.
         Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         // Before Linux 6.5. The id can have been given to another process meanwhile, which only makes a dead host look
         // alive, never the reverse.
-        Err(Errno::NOPROTOOPT) => Pid::from_raw(credentials.pid)
-            .ok_or(Errno::NOPROTOOPT)
-            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty())),
+        Err(Errno::NOPROTOOPT) => {
+            proven = false;
+            Pid::from_raw(credentials.pid)
+                .ok_or(Errno::NOPROTOOPT)
+                .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))
+        }
         Err(errno) => Err(errno),
     };
     let process = match pidfd {
@@ -110,7 +118,7 @@ pub(super) fn peer_of(socket: &OwnedFd) -> Result<Peer, Error> {
         Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "a pidfd" }),
         Err(errno) => return Err(io("SO_PEERPIDFD")(errno)),
     };
-    Ok(Peer { pid: credentials.pid as u32, uid: credentials.uid, process })
+    Ok(Peer { pid: credentials.pid as u32, uid: credentials.uid, process, proven })
 }
 
 /// An option of a socket; `value` is where it goes.

@@ -59,25 +59,30 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
     }
 
     /// Answers requests, one at a time, until the service's host is gone. What `handler` returns as an error reaches the
-    /// caller as [`Error::Remote`], and so does a reply that lacks a required field.
+    /// caller as [`Error::Remote`], and so does a reply that lacks a required field. A request that a peer garbled is refused,
+    /// and the next one answered.
     ///
     /// # Errors
-    /// [`Error::Forked`], [`Error::Corrupt`]. The end of the host is not an error.
+    /// [`Error::Forked`]. The end of the host is not an error.
     pub fn serve<E, F>(&self, mut handler: F) -> Result<(), Error>
     where
         E: std::fmt::Display,
         F: FnMut(&Req::Ref, &mut Rep::Mut) -> Result<(), E>,
     {
+        let mut answer_one = || {
+            let mut request = self.receive_within(None)?;
+            let (question, reply) = request.split();
+            match handler(question, reply) {
+                Ok(()) => request.reply(),
+                Err(error) => request.fail(std::any::type_name::<E>(), &error.to_string()),
+            }
+        };
         loop {
-            match self.receive_within(None) {
-                Ok(mut request) => {
-                    let (question, reply) = request.split();
-                    match handler(question, reply) {
-                        Ok(()) => request.reply()?,
-                        Err(error) => request.fail(std::any::type_name::<E>(), &error.to_string())?,
-                    }
-                }
+            match answer_one() {
+                Ok(()) => {}
                 Err(Error::HostDied { .. }) => return Ok(()),
+                // One slot's words; the others are whole.
+                Err(error @ Error::Corrupt { .. }) => tracing::error!(%error, "a request is skipped"),
                 Err(error) => return Err(error),
             }
         }
@@ -99,7 +104,7 @@ impl<Req: Record, Rep: Record> Request<Req, Rep> {
         // SAFETY: the caller vouches for both schemas, and the claim is kept beside the views. The two halves of a slot
         // are different bytes.
         unsafe {
-            let request = RefStore::adopt(&claim, Half::Request)?;
+            let request = RefStore::adopt(&claim, Half::Request).inspect_err(|error| claim.refuse(error))?;
             let reply = MutStore::new(&claim, Half::Reply);
             Ok(Request { request, reply, claim })
         }
