@@ -21,9 +21,11 @@ pub(crate) fn run() -> Result<(), Failure> {
     clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     step("clippy", command::check(&mut clippy));
     heading("cargo clippy under loom");
-    let mut clippy =
-        variant::LOOM.command("clippy", &["--package", "tensor-core", "--lib", "--profile", "test"]);
-    step("clippy under loom", command::check(clippy.args(["--", "--deny", "warnings"])));
+    let mut clippy = variant::LOOM.clippy(&["--lib", "--profile", "test"]);
+    step("clippy under loom", command::check(&mut clippy));
+    heading("cargo clippy with steps counted");
+    let mut clippy = variant::CRASH.clippy(&["--test", "crash_points"]);
+    step("clippy with steps counted", command::check(&mut clippy));
     heading("cargo doc");
     let mut doc = command::cargo();
     doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");

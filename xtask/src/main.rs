@@ -39,6 +39,8 @@ enum Task {
     Lint,
     /// Check the lock-free steps in every order that the memory model allows (a part of `test`)
     Loom,
+    /// Kill processes at every step that others can see (a part of `test`)
+    Crash,
     /// Run the benchmarks, Rust and Python
     Bench(bench::Options),
     /// Build the Python wheel and source archive into dist/
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Lint => lint::run(),
         Task::Loom => variant::LOOM.test(),
+        Task::Crash => variant::CRASH.test(),
         Task::Bench(options) => bench::run(&options),
         Task::Dist => dist::run(),
         Task::Setup => setup::run(),

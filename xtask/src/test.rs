@@ -34,6 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         // Arguments choose among the tests of the usual build.
         if options.arguments.is_empty() {
             failures.note(variant::LOOM.test());
+            failures.note(variant::CRASH.test());
             failures.note(variant::UNSUPPORTED.test());
         }
     }

@@ -23,6 +23,13 @@ pub(crate) const LOOM: Variant = Variant {
     arguments: &["--release", "--package", "tensor-core", "--lib", "model"],
 };
 
+/// Processes killed at every step that others can see. What it prints is shown: how many steps it walked.
+pub(crate) const CRASH: Variant = Variant {
+    title: "cargo test with processes killed at every step",
+    flag: "tensorbridge_crash",
+    arguments: &["--package", "tensor-core", "--test", "crash_points", "--", "--nocapture"],
+};
+
 /// What is left on a platform that cannot connect.
 pub(crate) const UNSUPPORTED: Variant = Variant {
     title: "cargo test as on an unsupported platform",
@@ -31,6 +38,13 @@ pub(crate) const UNSUPPORTED: Variant = Variant {
 };
 
 impl Variant {
+    /// `cargo clippy`, for the tests named in `targets`.
+    pub(crate) fn clippy(&self, targets: &[&str]) -> Command {
+        let mut clippy = self.command("clippy", &["--package", "tensor-core"]);
+        clippy.args(targets).args(["--", "--deny", "warnings"]);
+        clippy
+    }
+
     /// Runs its tests.
     ///
     /// # Errors

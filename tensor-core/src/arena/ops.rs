@@ -6,7 +6,7 @@
 use super::hints::Hints;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
-use crate::sync::{Ordering, fence_after_swap};
+use crate::sync::{Bug, Ordering, fence_after_swap, planted};
 use crate::wait::Look;
 
 /// How often something is tried again because the words changed meanwhile. Honest peers change them a few times and
@@ -44,6 +44,9 @@ pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) ->
 
 /// Whether there may be a slot in this phase: by its hints, or by the words where there are none.
 fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bool {
+    if planted(Bug::KeepsTheRing) {
+        return false;
+    }
     if hints.is_none() {
         (0..shared.slots()).any(|slot| Word(shared.word(slot).load(Ordering::Acquire)).is(phase))
     } else {
@@ -60,9 +63,14 @@ pub(crate) fn publish(
     keep_hold: bool,
 ) -> Result<Word, Word> {
     let ticket = shared.next_ticket().fetch_add(1, Ordering::AcqRel);
-    shared.ticket(slot).store(ticket, Ordering::Relaxed);
+    if !planted(Bug::TicketAfterReady) {
+        shared.ticket(slot).store(ticket, Ordering::Relaxed);
+    }
     shared.caller_asleep(slot).store(0, Ordering::Relaxed);
     let ready = step(shared, slot, |word| word.send(me, keep_hold))?;
+    if planted(Bug::TicketAfterReady) {
+        shared.ticket(slot).store(ticket, Ordering::Relaxed);
+    }
     announce_ready(shared, slot);
     Ok(ready)
 }
@@ -101,7 +109,7 @@ fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option
     loop {
         *retries = retries.checked_sub(1)?;
         let again = scan_ready(shared, look)?;
-        if (again.0, again.1) == (best.0, best.1) {
+        if (again.0, again.1) == (best.0, best.1) || planted(Bug::LooksOnce) {
             return Some((again.0, again.1));
         }
         best = again;
@@ -127,13 +135,16 @@ pub(crate) fn let_go(
     next: impl Fn(Word) -> Option<Word>,
 ) -> Result<Word, Word> {
     let word = step(shared, slot, next)?;
+    if planted(Bug::ClearsAnothersHint) {
+        shared.ready_hints().clear(slot);
+    }
     match word.phase() {
         Some(Phase::Free) => {
             shared.free_hints().set(slot);
             shared.free_bell().ring();
         }
         Some(Phase::Done) => {
-            fence_after_swap();
+            fence_after_swap(Bug::NoFenceBeforeWake);
             if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
                 shared.wake_caller(slot);
             }
@@ -163,9 +174,11 @@ pub(crate) fn step(
 
 #[inline]
 fn swap(shared: &impl Shared, slot: usize, found: Word, wanted: Word) -> Result<(), Word> {
-    shared
-        .word(slot)
-        .compare_exchange(found.0, wanted.0, Ordering::AcqRel, Ordering::Acquire)
-        .map(|_| ())
-        .map_err(Word)
+    let word = shared.word(slot);
+    if planted(Bug::StoresBlindly) {
+        word.store(wanted.0, Ordering::Release);
+        return Ok(());
+    }
+    let success = if planted(Bug::OrdersNothing) { Ordering::Relaxed } else { Ordering::AcqRel };
+    word.compare_exchange(found.0, wanted.0, success, Ordering::Acquire).map(|_| ()).map_err(Word)
 }

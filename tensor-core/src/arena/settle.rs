@@ -6,7 +6,7 @@
 use super::ops;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
-use crate::sync::Ordering;
+use crate::sync::{Bug, Ordering, fence, planted};
 
 /// What a dead receiver's records became.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,8 +21,11 @@ pub(crate) struct Settled {
 /// taken may be taken by another.
 pub(crate) fn settle(shared: &impl Shared, dead: ParticipantId, repeat: impl Fn(usize) -> bool) -> Settled {
     let mut settled = Settled::default();
+    // What the dead last wrote comes before the looks for sleepers here, as it would have in the dead's own steps.
+    fence(Ordering::SeqCst);
     for slot in 0..shared.slots() {
         let word = word_of(shared, slot);
+        let dead = if planted(Bug::SettlesAnothersSlot) { word.sender() } else { dead };
         if word.sender() == dead {
             release(shared, slot, |word| word.release_sender(dead, shared.is_service()));
         }
@@ -30,10 +33,15 @@ pub(crate) fn settle(shared: &impl Shared, dead: ParticipantId, repeat: impl Fn(
             settle_received(shared, slot, dead, repeat(slot), &mut settled);
         }
         hint_at(shared, slot);
+        if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 && !planted(Bug::RecoversSilently) {
+            shared.wake_caller(slot);
+        }
     }
     // Rings may have been cut off by the kill.
-    shared.ready_bell().ring_all();
-    shared.free_bell().ring_all();
+    if !planted(Bug::RecoversSilently) {
+        shared.ready_bell().ring_all();
+        shared.free_bell().ring_all();
+    }
     settled
 }
 
@@ -43,6 +51,9 @@ fn word_of(shared: &impl Shared, slot: usize) -> Word {
 
 /// The dead may have been cut off between a transition and its hint.
 fn hint_at(shared: &impl Shared, slot: usize) {
+    if planted(Bug::RecoversWithoutHints) {
+        return;
+    }
     match word_of(shared, slot).phase() {
         Some(Phase::Ready) => shared.ready_hints().set(slot),
         Some(Phase::Free) => shared.free_hints().set(slot),

@@ -15,6 +15,8 @@
 
 use std::fmt;
 
+use crate::sync::{Bug, planted};
+
 /// Where a slot is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -124,8 +126,8 @@ impl Word {
 
     /// Free, one generation later, if nobody holds it any more; else as it is.
     #[inline]
-    const fn settled(self) -> Word {
-        if self.sender() == 0 && self.receiver() == 0 {
+    fn settled(self) -> Word {
+        if self.sender() == 0 && (self.receiver() == 0 || planted(Bug::FreesUnderAHold)) {
             Word((self.generation() + 1) << GENERATION_SHIFT)
         } else {
             self
@@ -204,7 +206,8 @@ impl Word {
     /// What a dead receiver's TAKEN slot becomes when another may have it: READY again.
     pub(crate) fn redeliver(self, dead: ParticipantId) -> Option<Word> {
         let word = self.held_by_receiver(dead).filter(|word| word.is(Phase::Taken))?;
-        (!word.gone() && !word.not_repeatable()).then_some(word.with_phase(Phase::Ready).with_receiver(0))
+        let wanted = !word.gone() || planted(Bug::PublishesWhatWasLeft);
+        (wanted && !word.not_repeatable()).then_some(word.with_phase(Phase::Ready).with_receiver(0))
     }
 }
 

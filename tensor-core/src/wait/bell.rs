@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU32, Futex, Ordering, fence_after_swap};
+use crate::sync::{AtomicU32, Bug, Futex, Ordering, fence_after_swap};
 
 /// The two words; `#[repr(C)]` because they live in shared memory.
 #[repr(C)]
@@ -32,7 +32,7 @@ impl Bell {
     pub(crate) fn prepare(&self) -> u32 {
         let rings = self.rings.word.load(Ordering::Acquire);
         self.asleep.swap(1, Ordering::Relaxed);
-        fence_after_swap();
+        fence_after_swap(Bug::NoFenceBeforeSleep);
         rings
     }
 
@@ -50,7 +50,7 @@ impl Bell {
     /// As [`Bell::ring`], but only if there is something to wake for, which is looked at when somebody sleeps.
     #[inline]
     pub(crate) fn ring_if(&self, something: impl FnOnce() -> bool) {
-        fence_after_swap();
+        fence_after_swap(Bug::NoFenceBeforeWake);
         if self.asleep.load(Ordering::Relaxed) == 0 || !something() {
             return;
         }

@@ -1,0 +1,126 @@
+//! Records of one number, and what everybody who plays a part needs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tensor_core::dynamic::{
+    DynClient, DynHost, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, HostSettings,
+};
+use tensor_core::schema::{DType, Field, Schema, Shape};
+use tensor_core::{Error, WaitStrategy};
+
+/// Longer than anything takes unless it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A name that nothing else uses.
+pub(crate) fn unique(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{name}.p{}.n{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn schema(name: &'static str) -> Schema {
+    Schema::new(name, 0, "", vec![], vec![Field::new("id", DType::U64, Shape::SCALAR)]).unwrap()
+}
+
+pub(crate) fn channel(name: &str, slots: usize) -> Result<DynHost, Error> {
+    DynHost::create(&settings(name, slots, false), schema("crash.record"), None)
+}
+
+pub(crate) fn service(name: &str, slots: usize, mutates_request: bool) -> Result<DynHost, Error> {
+    let settings = settings(name, slots, mutates_request);
+    DynHost::create(&settings, schema("crash.request"), Some(schema("crash.reply")))
+}
+
+fn settings(name: &str, slots: usize, mutates_request: bool) -> HostSettings {
+    HostSettings { name: name.to_owned(), slots, sparse: false, mutates_request, ring_order: false }
+}
+
+pub(crate) fn options(name: &str) -> EndpointOptions {
+    EndpointOptions {
+        name: name.to_owned(),
+        timeout: Some(PATIENCE),
+        strategy: WaitStrategy::Block,
+        request: None,
+        reply: None,
+    }
+}
+
+pub(crate) fn nothing() -> Result<(), Error> {
+    Ok(())
+}
+
+pub(crate) fn sender(name: &str) -> DynSender {
+    DynSender::connect(options(name), &mut nothing).unwrap()
+}
+
+pub(crate) fn receiver(name: &str) -> DynReceiver {
+    DynReceiver::connect(options(name), &mut nothing).unwrap()
+}
+
+pub(crate) fn client(name: &str) -> DynClient {
+    DynClient::connect(options(name), &mut nothing).unwrap()
+}
+
+pub(crate) fn server(name: &str) -> DynServer {
+    DynServer::connect(options(name), &mut nothing).unwrap()
+}
+
+/// Writes the record's number.
+pub(crate) fn put(record: &mut DynRecord, id: u64) {
+    let field = record.field(0).unwrap();
+    // SAFETY: the field is one aligned u64 of a record that this thread alone fills.
+    unsafe { field.ptr().cast::<u64>().write(id) };
+    drop(field);
+    record.mark_present(0);
+}
+
+/// The record's number.
+pub(crate) fn get(record: &DynRecord) -> u64 {
+    // SAFETY: the field is one aligned u64 of a record that nobody writes while it is held.
+    unsafe { record.field(0).unwrap().ptr().cast::<u64>().read() }
+}
+
+/// What a worker answers to a request.
+pub(crate) fn answer_to(id: u64) -> u64 {
+    id.wrapping_mul(3) + 1
+}
+
+/// Calls with this number; the number answered.
+pub(crate) fn call(client: &DynClient, id: u64) -> Result<u64, Error> {
+    let mut record = client.loan(Some(PATIENCE), &mut nothing)?;
+    put(&mut record, id);
+    let reply = client.call(record, false, Some(PATIENCE), &mut nothing).map_err(|failed| failed.0)?;
+    Ok(get(&reply))
+}
+
+/// Answers requests until `over` says so; the end of the host ends it too.
+pub(crate) fn serve(server: &DynServer, over: impl Fn() -> bool) {
+    while !over() {
+        match server.receive(Some(Duration::from_millis(2)), &mut nothing) {
+            Ok(mut exchange) => {
+                let id = get(&exchange.request);
+                put(&mut exchange.reply, answer_to(id));
+                exchange.answer().unwrap();
+            }
+            Err(Error::Timeout { .. }) => {}
+            Err(Error::HostDied { .. }) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Looks again and again until it is so.
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "{what} has not come about");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Every slot can be loaned, each once.
+pub(crate) fn loan_all(slots: usize, try_loan: impl Fn() -> Result<Option<DynRecord>, Error>) {
+    let loans: Vec<DynRecord> = (0..slots).map(|_| try_loan().unwrap().expect("a slot is lost")).collect();
+    assert!(try_loan().unwrap().is_none(), "a slot is owned twice");
+    drop(loans);
+}
