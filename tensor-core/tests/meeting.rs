@@ -102,7 +102,7 @@ fn a_slot_is_used_again_only_after_the_last_alias_on_either_side() {
     drop(receiver);
     assert_eq!(host.free_slots(), 1);
     let pins = host.pins();
-    assert_eq!((pins[0].pid, pins.len()), (Some(std::process::id()), 1));
+    assert_eq!((pins[0].pid, pins.len()), (Some(std::process::id()), 2));
     drop(kept);
     assert_eq!(host.free_slots(), 1);
     drop(also_kept);

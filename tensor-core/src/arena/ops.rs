@@ -106,10 +106,13 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option<(usize, Word)> {
     let look = if shared.ready_hints().is_none() { Look::Words } else { look };
     let mut best = scan_ready(shared, look)?;
+    if planted(Bug::LooksOnce) {
+        return Some((best.0, best.1));
+    }
     loop {
         *retries = retries.checked_sub(1)?;
         let again = scan_ready(shared, look)?;
-        if (again.0, again.1) == (best.0, best.1) || planted(Bug::LooksOnce) {
+        if (again.0, again.1) == (best.0, best.1) {
             return Some((again.0, again.1));
         }
         best = again;

@@ -26,7 +26,7 @@ pub(crate) fn settle(shared: &impl Shared, dead: ParticipantId, repeat: impl Fn(
     for slot in 0..shared.slots() {
         let word = word_of(shared, slot);
         let dead = if planted(Bug::SettlesAnothersSlot) { word.sender() } else { dead };
-        if word.sender() == dead {
+        if word.sender() == dead && !planted(Bug::LeavesLoansBehind) {
             release(shared, slot, |word| word.release_sender(dead, shared.is_service()));
         }
         if word.receiver() == dead {

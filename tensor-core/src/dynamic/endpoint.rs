@@ -473,13 +473,7 @@ mod tests {
             Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
         };
         let name = format!("garbled.p{}", std::process::id());
-        let host = HostSettings {
-            name: name.clone(),
-            slots: 2,
-            sparse: false,
-            mutates_request: false,
-            ring_order: false,
-        };
+        let host = HostSettings { slots: 2, ..HostSettings::new(&name) };
         let host = DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply"))).unwrap();
         let options = || EndpointOptions {
             name: name.clone(),
@@ -493,9 +487,9 @@ mod tests {
         let server = DynServer::connect(options(), &mut nothing).unwrap();
         // Says of itself that its required field is absent.
         let garbled = client.endpoint.loan(None, &mut nothing).unwrap();
-        garbled.publish(0, |_| None, true, 0).unwrap();
+        garbled.publish(0, |_| None, true, 0, None).unwrap();
         let whole = client.endpoint.loan(None, &mut nothing).unwrap();
-        whole.publish(1, |_| None, true, 0).unwrap();
+        whole.publish(1, |_| None, true, 0, None).unwrap();
         let error = server.receive(None, &mut nothing).map(drop).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
         let told = client.endpoint.outcome(&garbled, None, &mut nothing).unwrap_err();

@@ -21,6 +21,8 @@ pub(crate) enum Bug {
     KeepsTheRing,
     /// Recovery settles every slot, not only those of the dead.
     SettlesAnothersSlot,
+    /// Recovery leaves what the dead held as a sender.
+    LeavesLoansBehind,
     /// Recovery sets no hints.
     RecoversWithoutHints,
     /// Recovery wakes nobody.
@@ -35,7 +37,7 @@ pub(crate) enum Bug {
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 14] = [
+    const ALL: [Bug; 15] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
@@ -45,6 +47,7 @@ impl Bug {
         Bug::NoFenceBeforeWake,
         Bug::KeepsTheRing,
         Bug::SettlesAnothersSlot,
+        Bug::LeavesLoansBehind,
         Bug::RecoversWithoutHints,
         Bug::RecoversSilently,
         Bug::LooksOnce,

@@ -32,7 +32,7 @@ pub(crate) fn service(name: &str, slots: usize, mutates_request: bool) -> Result
 }
 
 fn settings(name: &str, slots: usize, mutates_request: bool) -> HostSettings {
-    HostSettings { name: name.to_owned(), slots, sparse: false, mutates_request, ring_order: false }
+    HostSettings { slots, mutates_request, ..HostSettings::new(name) }
 }
 
 pub(crate) fn options(name: &str) -> EndpointOptions {

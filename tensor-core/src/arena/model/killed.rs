@@ -62,7 +62,7 @@ fn a_killed_senders_record_is_sent_or_not_and_its_slot_comes_back() {
         let arena = Model::new(2);
         let doomed = {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || drop(live(life, || send(&arena, SENDER, 1))))
+            thread::spawn(move || live(life, || send(&arena, SENDER, 1)))
         };
         let receiver = {
             let arena = Arc::clone(&arena);
@@ -162,7 +162,7 @@ fn nobody_works_on_a_request_whose_caller_left_and_whose_worker_was_killed() {
         ops::publish(&*arena, SENDER, slot, true).unwrap();
         let doomed = {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || drop(live(life, || ops::take(&*arena, RECEIVER, Look::Words))))
+            thread::spawn(move || live(life, || ops::take(&*arena, RECEIVER, Look::Words)))
         };
         ops::let_go(&*arena, slot, |word| word.release_sender(SENDER, true)).unwrap();
         doomed.join().unwrap();
@@ -225,7 +225,7 @@ fn whoever_waits_for_the_slot_of_a_killed_holder_is_woken() {
 fn recovery_leaves_the_slots_of_others_alone() {
     explore(|| {
         let arena = Model::new(2);
-        std::mem::forget(ops::loan(&*arena, SENDER, 0, Look::Words).unwrap());
+        ops::loan(&*arena, SENDER, 0, Look::Words).unwrap();
         let other = {
             let arena = Arc::clone(&arena);
             thread::spawn(move || {
@@ -248,7 +248,7 @@ fn a_record_is_found_although_its_sender_was_stopped_before_it_could_hint() {
         let arena = Model::new(1);
         let stopped = {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || drop(live(life, || send(&arena, SENDER, 1))))
+            thread::spawn(move || live(life, || send(&arena, SENDER, 1)))
         };
         stopped.join().unwrap();
         if arena.word_of(0).is(Phase::Ready) {
@@ -317,11 +317,14 @@ mod planted {
     }
 
     #[test]
-    fn a_transition_that_is_no_compare_and_swap() {
-        assert_found(
-            Bug::StoresBlindly,
-            "arena::model::killed::a_killed_senders_record_is_sent_or_not_and_its_slot_comes_back",
-            "panicked",
-        );
+    fn a_recovery_that_leaves_a_senders_slot_behind() {
+        let model = "arena::model::killed::a_killed_senders_record_is_sent_or_not_and_its_slot_comes_back";
+        assert_found(Bug::LeavesLoansBehind, model, "slot 0 is");
+    }
+
+    #[test]
+    fn a_recovery_that_leaves_a_callers_slot_behind() {
+        let model = "arena::model::killed::a_killed_callers_request_is_withdrawn_or_its_answer_dropped";
+        assert_found(Bug::LeavesLoansBehind, model, "slot 0 is");
     }
 }
