@@ -45,7 +45,8 @@ pub use tensor_core::channel::{
 };
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
 pub use tensor_core::service::{
-    CallLoan, Client, PythonWorker, Request, Server, Service, ServiceBuilder, Worker,
+    CallLoan, Client, PythonWorker, Request, Restarts, Server, Service, ServiceBuilder, Worker, WorkerHealth,
+    WorkerState,
 };
 pub use tensor_core::view::{Owned, Record};
 pub use tensor_core::{

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use half::{bf16, f16};
 use num_complex::Complex;
+use rustix::process::{Pid, Signal, kill_process};
 use support::unique;
 use tensorbridge::{
-    Channel, Client, Error, PythonWorker, Receiver, Sender, Server, Service, Tensor, WaitStrategy,
+    Channel, Client, Error, PythonWorker, Receiver, Restarts, Sender, Server, Service, Tensor, WaitStrategy,
+    WorkerState,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -165,7 +167,7 @@ fn the_worker_sees_the_same_memory_and_its_exception_has_type_message_and_traceb
     }
     let name = unique("look");
     let service = Service::<Text, Seen>::builder(&name).slots(4).create().unwrap();
-    let mut worker = service.spawn(PythonWorker::new(script()).arg("look")).unwrap();
+    let worker = service.spawn(PythonWorker::new(script()).arg("look")).unwrap();
     let client = Client::<Text, Seen>::builder(&name).timeout(PATIENCE).connect().unwrap();
     let call = |length: usize, first: i64| {
         let mut text = client.loan().unwrap();
@@ -197,8 +199,10 @@ fn the_worker_sees_the_same_memory_and_its_exception_has_type_message_and_traceb
     // The worker lives on, and its exception pins nothing.
     assert_eq!(call(3, 5).1.unwrap().total(), 7);
     assert_eq!(service.free_slots(), 4);
-    assert!(worker.try_wait().unwrap().is_none());
-    assert!(worker.stop().unwrap().success());
+    assert_eq!(service.workers(), [worker.health()]);
+    assert_eq!((worker.health().state, worker.health().restarts), (WorkerState::Ready, 0));
+    assert!(worker.stop().unwrap().is_some_and(|status| status.success()));
+    assert_eq!(service.workers(), []);
 }
 
 #[test]
@@ -241,6 +245,33 @@ fn a_python_client_is_answered_by_rust() {
 }
 
 #[test]
+fn a_killed_worker_is_started_again_although_the_thread_that_asked_for_it_is_gone() {
+    if python("a killed worker").is_none() {
+        return;
+    }
+    let name = unique("again");
+    let service = Service::<Text, Seen>::builder(&name).slots(4).create().unwrap();
+    let client = Client::<Text, Seen>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let restarts = Restarts::always().delay(Duration::from_millis(10), Duration::from_millis(100));
+    let spawn = || service.spawn(PythonWorker::new(script()).arg("look").restarts(restarts)).unwrap();
+    let worker = std::thread::scope(|scope| scope.spawn(spawn).join().unwrap());
+    let first = worker.id();
+    for killed in 1..=2 {
+        kill_process(Pid::from_raw(worker.id() as i32).unwrap(), Signal::KILL).unwrap();
+        let mut text = client.loan().unwrap();
+        text.set_seq(3).unwrap();
+        text.ids_mut().fill(5);
+        assert_eq!(text.call().unwrap().total(), 15);
+        let health = worker.health();
+        assert_eq!((health.state, health.restarts), (WorkerState::Ready, killed), "{health:?}");
+        assert!(health.last_end.unwrap().contains("signal: 9"));
+    }
+    assert!(worker.id() != first && worker.failure().is_none());
+    drop(worker);
+    assert_eq!(service.workers(), []);
+}
+
+#[test]
 fn a_worker_that_cannot_start_says_so() {
     if python("a broken worker").is_none() {
         return;
@@ -249,7 +280,8 @@ fn a_worker_that_cannot_start_says_so() {
     let service = Service::<Word, Word>::builder(&name).slots(2).create().unwrap();
     let error = service.spawn(PythonWorker::new(script()).arg("nonsense")).map(drop).unwrap_err();
     assert!(
-        matches!(&error, Error::WorkerExited { reason, .. } if reason.contains("before it was ready")),
+        matches!(&error, Error::WorkerExited { reason, .. } if reason.contains("before it was ready")
+            && reason.ends_with("unknown part ['nonsense']")),
         "{error}"
     );
     let error = service.spawn(PythonWorker::new("/no/such/script.py")).map(drop).unwrap_err();

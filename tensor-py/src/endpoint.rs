@@ -1,12 +1,15 @@
 //! Senders, receivers, clients and servers.
 
+use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tensor_core::dynamic::{DynClient, DynExchange, DynReceiver, DynSender, DynServer, EndpointOptions};
+use tensor_core::dynamic::{
+    DynClient, DynExchange, DynReceiver, DynSender, DynServer, EndpointOptions, supervisor,
+};
 use tensor_core::{Error, RemoteError};
 
 use crate::errors::raise;
@@ -212,26 +215,52 @@ endpoint!(Server, DynServer, "Answers calls.", {
         let io = |source| raise(Error::Io { what: "watching the host", source });
         let host = host.try_clone_to_owned().map_err(io)?;
         let port = Arc::downgrade(&self.port);
-        let watch = move || watch(&host, &port, grace);
-        std::thread::Builder::new().name("tensorbridge-host-watch".to_owned()).spawn(watch).map_err(io)?;
-        Ok(())
+        end_with(host, grace, move || port.upgrade().is_some_and(|port| !port.is_closed())).map_err(io)
     }
 });
+
+/// Ends this process `grace` seconds after the one that `identity` leads to, even when it does not come back from what it is
+/// doing. False when that one has ended already.
+pub(crate) fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {
+    let grace = seconds(Some(grace))?.unwrap_or(Duration::ZERO);
+    match supervisor(identity) {
+        Ok(None) => Ok(false),
+        Ok(Some(process)) => {
+            let io = |source| raise(Error::Io { what: "watching the supervisor", source });
+            end_with(process, grace, || true).map(|()| true).map_err(io)
+        }
+        // In another PID namespace: the host is watched once this worker is attached.
+        Err(Error::Unsupported { .. }) => Ok(true),
+        Err(error) => Err(raise(error)),
+    }
+}
 
 /// The two halves of an exchange, back together.
 fn exchange(py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<DynExchange> {
     Ok(DynExchange { request: request.take(py, "answered")?, reply: reply.take(py, "answered")? })
 }
 
-/// Waits for the end of the host, or of the endpoint. Never touches Python: its thread may hold the GIL for good.
-fn watch(host: &OwnedFd, port: &Weak<Port<DynServer>>, grace: Duration) {
+/// Ends this process `grace` after another one, if it is still `needed` then. The thread never touches Python: another one may
+/// hold the GIL for good.
+fn end_with(
+    process: OwnedFd,
+    grace: Duration,
+    needed: impl Fn() -> bool + Send + 'static,
+) -> std::io::Result<()> {
+    let watch = move || watch(&process, grace, needed);
+    std::thread::Builder::new().name("tensorbridge-host-watch".to_owned()).spawn(watch).map(drop)
+}
+
+fn watch(process: &OwnedFd, grace: Duration, needed: impl Fn() -> bool) {
     let slice = Timespec { tv_sec: 1, tv_nsec: 0 };
-    while port.upgrade().is_some_and(|port| !port.is_closed()) {
-        let mut fds = [PollFd::new(host, PollFlags::IN)];
+    while needed() {
+        let mut fds = [PollFd::new(process, PollFlags::IN)];
         if poll(&mut fds, Some(&slice)).is_ok_and(|ready| ready > 0) {
             std::thread::sleep(grace);
-            if port.upgrade().is_some_and(|port| !port.is_closed()) {
-                eprintln!("tensorbridge: the host is gone; this worker ends without finishing its call");
+            if needed() {
+                // Its standard error may lead to the process that has ended.
+                let text = "tensorbridge: the host is gone; this worker ends without finishing its call\n";
+                let _ = std::io::stderr().write_all(text.as_bytes());
                 // SAFETY: ends the process at once; nothing of it has to be run any more, and nobody waits for its answer.
                 unsafe { libc::_exit(1) };
             }

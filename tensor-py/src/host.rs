@@ -1,14 +1,20 @@
 //! Hosting an arena.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use tensor_core::Error;
 use tensor_core::dynamic::{DynHost, HostSettings};
+use tensor_core::service::{Restarts, WorkerCommand};
 
 use crate::errors::raise;
 use crate::pins;
 use crate::schema::Schema;
+use crate::wait::timeout as seconds;
+use crate::worker::{Health, Worker, health};
 
 /// Hosts an arena until it is closed.
 #[pyclass(frozen, module = "tensorbridge._core")]
@@ -60,6 +66,38 @@ impl Host {
     /// Who holds slots at this moment, most first.
     fn pins<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         pins::to_python(py, &self.name, self.with(DynHost::pins)?)
+    }
+
+    /// Starts a worker and does not wait until it is ready. What happens to it is said on standard error.
+    fn start(
+        &self,
+        command: Vec<OsString>,
+        restarts: Option<u32>,
+        backoff: f64,
+        grace: f64,
+        start_timeout: f64,
+    ) -> PyResult<Worker> {
+        let mut settings = WorkerCommand::new(command);
+        settings.restarts = restarts.map_or(Restarts::always(), Restarts::at_most);
+        let time = |name: f64| seconds(Some(name)).map(|time| time.unwrap_or(Duration::MAX));
+        settings.restarts = settings.restarts.delay(time(backoff)?, time(backoff * 100.0)?);
+        settings.grace = time(grace)?;
+        settings.start_timeout = time(start_timeout)?;
+        settings.report = |text| {
+            let _ = writeln!(std::io::stderr(), "tensorbridge: {text}");
+        };
+        self.with(|host| host.start(settings))?.map(Worker::new).map_err(raise)
+    }
+
+    /// How the workers are doing that were started here.
+    fn workers(&self) -> PyResult<Vec<Health>> {
+        Ok(self.with(DynHost::workers)?.into_iter().map(health).collect())
+    }
+
+    /// Deaths, records handed out again, and requests given up.
+    fn recoveries(&self) -> PyResult<(u64, u64, u64)> {
+        let counts = self.with(DynHost::recoveries)?;
+        Ok((counts.deaths, counts.redelivered, counts.given_up))
     }
 
     /// Whether process `pid` is ready to receive.

@@ -25,6 +25,7 @@ mod source;
 mod strided;
 mod torch;
 mod wait;
+mod worker;
 
 /// The runtime of tensorbridge.
 #[pyo3::pymodule]
@@ -51,6 +52,8 @@ mod _core {
     use crate::record::Handle;
     #[pymodule_export]
     use crate::schema::{FieldInfo, Schema};
+    #[pymodule_export]
+    use crate::worker::Worker;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -82,10 +85,10 @@ mod _core {
         raise(Error::DimUnset { schema, dim }).into_value(py)
     }
 
-    /// The exception for a worker process that ended.
+    /// Ends this process `grace` seconds after the one that `identity` leads to; false when that one has ended already.
     #[pyfunction]
-    fn worker_exited(py: Python<'_>, command: String, reason: String) -> Py<PyBaseException> {
-        raise(Error::WorkerExited { command, reason }).into_value(py)
+    fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {
+        crate::endpoint::follow_supervisor(identity, grace)
     }
 
     /// What this process holds of every arena it is connected to, or was: `Pin` objects.

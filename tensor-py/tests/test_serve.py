@@ -23,8 +23,10 @@ Run = Callable[..., Program]
 def serve(run: Run, name: str, tmp_path: Path) -> Callable[..., Program]:
     """Starts `services.py`."""
 
-    def start(workers: int = 1, *, kind: str = "worker", module: bool = False, ready: bool = True) -> Program:
-        env = {"TEST_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes")}
+    def start(
+        workers: int = 1, *, kind: str = "worker", module: bool = False, ready: bool = True, restarts: int = 10
+    ) -> Program:
+        env = {"TEST_SERVICE": name, "TEST_NOTES": str(tmp_path / "notes"), "TEST_RESTARTS": str(restarts)}
         if module:
             program = run("-m", "tensorbridge", "serve", "services:Worker", "--workers", str(workers), env=env)
         else:
@@ -91,25 +93,52 @@ def test_clients_in_processes(serve: Run, run: Run, name: str) -> None:
     assert program.finish()[0] == 0
 
 
-def test_a_worker_that_dies_has_its_request_answered_by_another(serve: Run, name: str, tmp_path: Path) -> None:
-    program = serve(workers=2)
+def test_a_worker_that_dies_has_its_request_answered_and_is_started_again(
+    serve: Run, name: str, tmp_path: Path
+) -> None:
+    program = serve(workers=1)
     with tb.Client(name, Number, Number) as client:
-        answered = int(client.call(value=2).value)
-        assert answered in notes(tmp_path, "made")
-        assert int(client.call(value=0).value) == answered, "one worker is left"
+        (first,) = notes(tmp_path, "made")
+        second = int(client.call(value=2).value)
+        assert notes(tmp_path, "made") == [first, second]
+        os.kill(second, signal.SIGKILL)
+        third = int(client.call(value=0).value)
+        assert third not in (first, second) and is_gone(first) and is_gone(second)
         program.signal(signal.SIGTERM)
         status, _, errors = program.finish()
-    assert status == 0
-    assert "killed by SIGKILL" in errors and "1 left" in errors
+    assert status == 0 and errors.count("SIGKILL") == 2 and errors.count("is started again") == 2, errors
+    assert is_gone(third)
+
+
+def test_a_request_that_kills_every_worker_is_given_up(serve: Run, name: str, tmp_path: Path) -> None:
+    program = serve(workers=1)
+    with tb.Client(name, Number, Number) as client:
+        with pytest.raises(tb.WorkerDied) as caught:
+            client.call(value=6)
+        assert caught.value.attempts == 3
+        assert int(client.call(value=0).value) in notes(tmp_path, "made")
+        assert len(notes(tmp_path, "made")) == 4
+    program.signal(signal.SIGTERM)
+    assert program.finish()[0] == 0
 
 
 def test_when_no_worker_is_left_the_service_ends(serve: Run, name: str) -> None:
-    program = serve(workers=1)
+    program = serve(workers=1, restarts=0)
     with tb.Client(name, Number, Number) as client, pytest.raises(tb.Error) as caught:
         client.call(value=2)
-    assert caught.value.code in ("TB502", "TB503")
+    assert caught.value.code == "TB502"
     status, _, errors = program.finish()
-    assert status == 1 and "WorkerExited" in errors and "none is left" in errors
+    assert status == 1 and "WorkerExited" in errors and "SIGKILL" in errors
+
+
+def test_a_worker_that_cannot_start_again_is_tried_so_often(serve: Run, name: str) -> None:
+    program = serve(workers=1, kind="second", restarts=2)
+    with tb.Client(name, Number, Number) as client:
+        os.kill(int(client.call(value=0).value), signal.SIGKILL)
+        status, _, errors = program.finish()
+    assert status == 1 and errors.count("is started again") == 2, errors
+    # Once as it was said, and once in the error that ends the service.
+    assert errors.count("RuntimeError: not again") == 3 and "before it was ready" in errors
 
 
 def test_a_worker_that_cannot_start_is_an_error(serve: Run) -> None:
@@ -255,3 +284,27 @@ def test_serving_twice_from_a_shell_leaves_nothing(name: str, tmp_path: Path) ->
         _, errors = program.communicate(timeout=30)
         assert program.returncode == 0 and "Traceback" not in errors, errors
     assert all(is_gone(pid) for pid in notes(tmp_path, "made"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_not_ready_yet_ends_with_its_supervisor(
+    serve: Run, name: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    program = serve(workers=1, kind="slow", ready=False)
+    assert eventually(lambda: bool(notes(tmp_path, "made")))
+    program.signal(how)
+    program.process.wait()
+    assert eventually(lambda: all(is_gone(pid) for pid in notes(tmp_path, "made")), 30)
+    with pytest.raises(tb.NotFound):
+        tb.Client(name, timeout=0.1)  # which clears the dead host's socket away
+
+
+def test_a_stopped_worker_is_ended_with_the_service(serve: Run, name: str, tmp_path: Path) -> None:
+    program = serve(workers=2)
+    (first, _) = notes(tmp_path, "made")
+    os.kill(first, signal.SIGSTOP)
+    with tb.Client(name, Number, Number) as client:
+        assert all(int(client.call(value=0).value) != first for _ in range(3)), "slow is not dead: the other one answers"
+    program.signal(signal.SIGTERM)
+    status, _, errors = program.finish()
+    assert status == 0 and "is killed" in errors and is_gone(first)

@@ -70,7 +70,7 @@ impl<Reply: Record> Exchange<Reply> {
         }
         let slots = SLOTS.saturating_sub(service.free_slots());
         let in_order = match worker.stop() {
-            Ok(status) => status.success(),
+            Ok(status) => status.is_some_and(|status| status.success()),
             Err(Error::WorkerExited { .. }) => false,
             Err(error) => return Err(error),
         };

@@ -237,6 +237,11 @@ impl Arena {
         self.control.close();
     }
 
+    /// Whether its host has closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.control.is_closed()
+    }
+
     /// Whether the host still lives and hosts the arena.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Hosting an arena.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, Recoveries, SLOTS, SPARSE};
 use crate::error::Error;
@@ -56,7 +57,7 @@ impl Hosted {
         Ok(Hosted { host: Host::start(arena.with_max_attempts(options.max_attempts.max(1)))? })
     }
 
-    pub(crate) fn arena(&self) -> &Arena {
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
         self.host.arena()
     }
 

@@ -11,6 +11,7 @@ use crate::channel::{Endpoint, HostOptions, Hosted, Options};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 use crate::schema::Schema;
+use crate::service::{Crew, Worker, WorkerCommand, WorkerHealth};
 use crate::wait::WaitStrategy;
 
 /// Called at least every 100 ms of a wait; its error ends the wait.
@@ -74,6 +75,7 @@ impl HostSettings {
 /// An arena that this process hosts.
 pub struct DynHost {
     hosted: Hosted,
+    crew: Crew,
 }
 
 impl DynHost {
@@ -88,7 +90,7 @@ impl DynHost {
         options.set(SPARSE, settings.sparse);
         options.set(MUTATES_REQUEST, settings.mutates_request);
         options.set(RING_ORDER, settings.ring_order);
-        Ok(DynHost { hosted: Hosted::create(&options, request, reply)? })
+        Ok(DynHost { hosted: Hosted::create(&options, request, reply)?, crew: Crew::default() })
     }
 
     /// Gives the name back and lets nobody in any more; whoever is attached goes on. For a process that is about to end.
@@ -112,6 +114,22 @@ impl DynHost {
     #[must_use]
     pub fn recoveries(&self) -> Recoveries {
         self.hosted.arena().recoveries()
+    }
+
+    /// Starts a worker, and does not wait until it is ready.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be supervised.
+    pub fn start(&self, command: WorkerCommand) -> Result<Worker, Error> {
+        let worker = Worker::start(command, self.hosted.arena())?;
+        self.crew.note(&worker);
+        Ok(worker)
+    }
+
+    /// How the workers are doing that were started here.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerHealth> {
+        self.crew.health()
     }
 
     /// Whether process `pid` is ready to receive.
@@ -460,6 +478,19 @@ impl DynExchange {
         let aliased = Lease::is_shared(&lease, 3);
         (lease, aliased)
     }
+}
+
+/// The pidfd of the process that an environment variable of a worker ([`SUPERVISOR`](crate::service::SUPERVISOR)) names;
+/// `None` when that process has ended.
+///
+/// # Errors
+/// [`Error::Unsupported`] when that cannot be told from here; [`Error::TooManyFiles`], [`Error::Io`].
+#[cfg(connects)]
+pub fn supervisor(identity: &str) -> Result<Option<std::os::fd::OwnedFd>, Error> {
+    use std::os::fd::AsFd;
+    let Some(process) = crate::memory::Process::from_identity(identity)? else { return Ok(None) };
+    let io = |source| Error::Io { what: "watching the supervisor", source };
+    process.as_fd().try_clone_to_owned().map(Some).map_err(io)
 }
 
 #[cfg(all(test, connects))]

@@ -9,6 +9,8 @@ mod field;
 mod lease;
 mod record;
 
+#[cfg(connects)]
+pub use endpoint::supervisor;
 pub use endpoint::{
     DynClient, DynExchange, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
     LookAround, NotSent, Watch,

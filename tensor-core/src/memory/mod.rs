@@ -1,8 +1,10 @@
 //! Memory that several processes share, and what else the operating system is asked for: sealed memfds, mapped once; the
-//! flag that a fork wipes; whether a process has ended; the clock.
+//! flag that a fork wipes; whether a process has ended; the clock; child processes.
 
 #[cfg(connects)]
 mod available;
+#[cfg(connects)]
+mod child;
 #[cfg(connects)]
 mod fork;
 #[cfg(connects)]
@@ -16,12 +18,14 @@ mod unsupported;
 
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
-    ForkFlag, Process, Segment, ask_to_stop, command_of, monotonic_ns, random_bytes, unsupported, user_id,
+    Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, random_bytes,
+    unsupported, user_id,
 };
 #[cfg(connects)]
 pub(crate) use {
+    child::{Alarm, Attended},
     fork::ForkFlag,
-    process::{Process, ask_to_stop, command_of},
+    process::{Process, command_of, identity},
     segment::Segment,
     system::{monotonic_ns, random_bytes, user_id},
 };

@@ -1,11 +1,10 @@
 //! Whether another process has ended, as the kernel says.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Child;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 
 use crate::error::Error;
 
@@ -34,6 +33,34 @@ impl Process {
         Ok(Process { pidfd })
     }
 
+    /// The process of an [`identity`]; `Ok(None)` when it has ended, and an error when that cannot be told from here.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], [`Error::TooManyFiles`], [`Error::Io`].
+    pub(crate) fn from_identity(identity: &str) -> Result<Option<Process>, Error> {
+        let unknown = || Error::Unsupported {
+            what: format!("the supervisor `{identity}`"),
+            needs: "in the same PID namespace",
+        };
+        let mut parts = identity.split(' ');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        let (Some(pid), Some(start), Some(space)) = (number(), number(), number()) else {
+            return Err(unknown());
+        };
+        if space.to_string() != namespace() {
+            return Err(unknown());
+        }
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(unknown)?;
+        let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            Err(Errno::SRCH) => return Ok(None),
+            Err(Errno::MFILE | Errno::NFILE) => return Err(Error::TooManyFiles { what: "a pidfd" }),
+            Err(errno) => return Err(Error::Io { what: "pidfd_open", source: errno.into() }),
+        };
+        // After the pidfd was opened: the number may have gone to another process before, and cannot now.
+        Ok((started(pid.as_raw_nonzero().get() as u32) == Some(start)).then_some(Process { pidfd }))
+    }
+
     /// Whether it has ended; a zombie has, a stopped process has not.
     pub(crate) fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
@@ -53,10 +80,24 @@ impl AsFd for Process {
     }
 }
 
-/// Sends a child the signal that asks it to finish.
-pub(crate) fn ask_to_stop(child: &mut Child) {
-    // The child is not reaped yet, so its number is still its own.
-    let _ = kill_process(Pid::from_child(child), Signal::TERM);
+/// What tells this process from any other: its number, when it was started, and the namespace of the number. For a child
+/// process to find it again with [`Process::from_identity`].
+pub(crate) fn identity() -> String {
+    let pid = std::process::id();
+    format!("{pid} {} {}", started(pid).unwrap_or_default(), namespace())
+}
+
+/// When a process was started, in ticks since the machine was; `None` when there is none.
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, which may contain anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// The namespace in which this process has its number.
+fn namespace() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().chars().filter(char::is_ascii_digit).collect()
 }
 
 /// The command line of a process for people to read, shortened; empty where the system does not tell.
@@ -71,4 +112,27 @@ pub(crate) fn command_of(pid: u32) -> String {
         line.push('…');
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_leads_to_its_process_and_to_no_other() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id();
+        let identity = format!("{pid} {} {}", started(pid).unwrap(), namespace());
+        let process = Process::from_identity(&identity).unwrap().unwrap();
+        assert!(!process.has_ended());
+        // The same number, as of another process.
+        let other = format!("{pid} {} {}", started(pid).unwrap() + 1, namespace());
+        assert!(Process::from_identity(&other).unwrap().is_none());
+        assert!(Process::from_identity(&format!("{pid} 1 1")).is_err());
+        assert!(Process::from_identity("nonsense").is_err());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(process.has_ended() && Process::from_identity(&identity).unwrap().is_none());
+        assert!(!Process::from_identity(&super::identity()).unwrap().unwrap().has_ended());
+    }
 }

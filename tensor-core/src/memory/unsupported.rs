@@ -2,8 +2,9 @@
 //!
 //! A segment or a process cannot exist there, so whatever would need one cannot be reached, and the compiler knows.
 
-use std::process::Child;
+use std::process::{Command, ExitStatus};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use super::SegmentOptions;
 use crate::error::Error;
@@ -56,8 +57,54 @@ impl Process {
     }
 }
 
-pub(crate) fn ask_to_stop(child: &mut Child) {
-    let _ = child.kill();
+#[derive(Debug)]
+pub(crate) enum Alarm {}
+
+impl Alarm {
+    pub(crate) fn new() -> std::io::Result<Alarm> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn raise(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn wait(&self, _: Duration) {
+        match *self {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Attended {}
+
+impl Attended {
+    pub(crate) fn spawn(_: &mut Command) -> std::io::Result<Attended> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        match *self {}
+    }
+
+    pub(crate) fn wait(&mut self, _: Option<&Alarm>, _: Duration) -> std::io::Result<Option<ExitStatus>> {
+        match *self {}
+    }
+
+    pub(crate) fn ask_to_stop(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn kill(&mut self) -> std::io::Result<ExitStatus> {
+        match *self {}
+    }
+
+    pub(crate) fn tail(&self) -> String {
+        match *self {}
+    }
+}
+
+pub(crate) fn identity() -> String {
+    String::new()
 }
 
 pub(crate) fn monotonic_ns() -> u64 {

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::worker::{PythonWorker, Worker};
+use super::supervise::WorkerHealth;
+use super::worker::{Crew, PythonWorker, Worker};
 use crate::arena::{MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE};
 use crate::channel::{HostOptions, Hosted};
 use crate::error::Error;
@@ -12,6 +13,7 @@ use crate::view::Record;
 /// who are attached; records that are held stay valid.
 pub struct Service<Req, Rep> {
     hosted: Hosted,
+    crew: Crew,
     records: PhantomData<fn() -> (Req, Rep)>,
 }
 
@@ -30,13 +32,22 @@ impl<Req: Record, Rep: Record> Service<Req, Rep> {
     }
 
     /// Starts a Python worker for this service and returns once it can answer. Its output goes where this process's
-    /// does. It is stopped when the returned handle is dropped.
+    /// does. It is started again when it ends ([`PythonWorker::restarts`]) and stopped when the returned handle is
+    /// dropped. It ends when this process does, however that is; the thread that calls this may end before.
     ///
     /// # Errors
-    /// [`Error::WorkerExited`] when it cannot be started or ends before it is ready; [`Error::Timeout`] when it is not
-    /// ready in time.
+    /// [`Error::WorkerExited`] when it cannot be started, or ends of its own accord before it is ready, with the end of
+    /// what it said; or when it is not ready in time, as often as it may be started again.
     pub fn spawn(&self, worker: PythonWorker) -> Result<Worker, Error> {
-        worker.spawn(self.hosted.arena())
+        let worker = worker.spawn(self.hosted.arena())?;
+        self.crew.note(&worker);
+        Ok(worker)
+    }
+
+    /// How the workers are doing that this process started for this service.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerHealth> {
+        self.crew.health()
     }
 
     /// How many slots nobody holds at this moment.
@@ -107,6 +118,6 @@ impl<Req: Record, Rep: Record> ServiceBuilder<Req, Rep> {
     /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create).
     pub fn create(self) -> Result<Service<Req, Rep>, Error> {
         let hosted = Hosted::create(&self.options, Req::SCHEMA.clone(), Some(Rep::SCHEMA.clone()))?;
-        Ok(Service { hosted, records: PhantomData })
+        Ok(Service { hosted, crew: Crew::default(), records: PhantomData })
     }
 }

@@ -3,9 +3,12 @@
 mod client;
 mod host;
 mod server;
+mod supervise;
 mod worker;
 
 pub use client::{CallLoan, Client};
 pub use host::{Service, ServiceBuilder};
 pub use server::{Request, Server};
+pub use supervise::{Restarts, SUPERVISOR, WorkerCommand, WorkerHealth, WorkerState};
+pub(crate) use worker::Crew;
 pub use worker::{PythonWorker, Worker};

@@ -1,22 +1,14 @@
-//! Python workers: processes that this one starts, and stops again.
+//! Python workers: processes that this one starts, starts again, and stops.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
+use super::supervise::{Board, Restarts, Supervised, WorkerCommand, WorkerHealth};
 use crate::arena::Arena;
 use crate::error::Error;
-use crate::memory::ask_to_stop;
-
-/// How long a worker may take to import its frameworks and load its model.
-const START: Duration = Duration::from_secs(180);
-
-/// How long a worker may take to finish what it is doing when it is asked to stop.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// How often a starting or stopping worker is looked at.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// A Python program that answers calls: a script that ends in `tb.serve(...)`.
 #[derive(Clone, Debug)]
@@ -25,8 +17,7 @@ pub struct PythonWorker {
     script: PathBuf,
     python: Option<PathBuf>,
     args: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
-    start_timeout: Duration,
+    settings: WorkerCommand,
 }
 
 impl PythonWorker {
@@ -35,13 +26,9 @@ impl PythonWorker {
     /// The interpreter is the one given with [`PythonWorker::python`], else `$TENSORBRIDGE_PYTHON`, else that of the active
     /// virtual environment, else `python3`.
     pub fn new(script: impl Into<PathBuf>) -> PythonWorker {
-        PythonWorker {
-            script: script.into(),
-            python: None,
-            args: Vec::new(),
-            env: Vec::new(),
-            start_timeout: START,
-        }
+        let settings = WorkerCommand::new(Vec::new());
+        PythonWorker { script: script.into(), python: None, args: Vec::new(), settings }
+            .env("PYTHONUNBUFFERED", "1")
     }
 
     /// The interpreter.
@@ -58,43 +45,40 @@ impl PythonWorker {
 
     /// One more environment variable.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), value.into()));
+        self.settings.env.push((name.into(), value.into()));
         self
     }
 
     /// How long the worker may take until it is ready; 180 s by default, for large models.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = timeout;
+        self.settings.start_timeout = timeout;
         self
     }
 
-    pub(super) fn spawn(self, arena: &Arena) -> Result<Worker, Error> {
-        let python = self.python.clone().unwrap_or_else(default_python);
-        let name = format!("{} {}", python.display(), self.script.display());
-        let exited = |reason: String| Error::WorkerExited { command: name.clone(), reason };
+    /// When it is started again after it ended; at most 10 times in a row by default.
+    pub fn restarts(mut self, restarts: Restarts) -> Self {
+        self.settings.restarts = restarts;
+        self
+    }
+
+    /// How long it may take to finish the call it is in when it is stopped; 5 s by default. Then it is killed.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    pub(super) fn spawn(self, arena: &Arc<Arena>) -> Result<Worker, Error> {
+        let python = self.python.unwrap_or_else(default_python);
         if !self.script.is_file() {
-            return Err(exited(format!("cannot be started: there is no file {}", self.script.display())));
+            return Err(Error::WorkerExited {
+                command: format!("{} {}", python.display(), self.script.display()),
+                reason: format!("cannot be started: there is no file {}", self.script.display()),
+            });
         }
-        let child = Command::new(&python)
-            .arg(&self.script)
-            .args(&self.args)
-            .envs(self.env.iter().cloned())
-            .env("TENSORBRIDGE_SERVICE", arena.name())
-            .env("PYTHONUNBUFFERED", "1")
-            .stdin(Stdio::null())
-            .spawn()
-            .map_err(|error| exited(format!("cannot be started: {error}")))?;
-        let mut worker = Worker { child, command: name.clone() };
-        let start = Instant::now();
-        while !arena.is_attached(worker.id()) {
-            if let Some(status) = worker.try_wait()? {
-                return Err(exited(format!("ended before it was ready ({status}); its output says why")));
-            }
-            if start.elapsed() >= self.start_timeout {
-                return Err(Error::Timeout { what: "the worker's start", after: self.start_timeout });
-            }
-            std::thread::sleep(LOOK);
-        }
+        let command = [python.into_os_string(), self.script.into_os_string()].into_iter().chain(self.args);
+        let settings = WorkerCommand { command: command.collect(), ..self.settings };
+        let worker = Worker { supervised: settings.supervise(arena)? };
+        worker.supervised.wait_until_ready()?;
         Ok(worker)
     }
 }
@@ -107,65 +91,73 @@ fn default_python() -> PathBuf {
         .unwrap_or_else(|| "python3".into())
 }
 
-/// A worker process. Dropping it asks the worker to finish and stop, and kills it if it does not.
-#[derive(Debug)]
+/// A worker: a process that is started again when it ends. Dropping this asks the worker to finish and stop, and kills it if
+/// it does not.
+#[must_use]
 pub struct Worker {
-    child: Child,
-    command: String,
+    supervised: Supervised,
 }
 
 impl Worker {
-    /// Its process id.
+    /// Starts a worker of any program and does not wait until it is ready.
+    pub(crate) fn start(command: WorkerCommand, arena: &Arc<Arena>) -> Result<Worker, Error> {
+        Ok(Worker { supervised: command.supervise(arena)? })
+    }
+
+    /// Its process id, or that of its last process; 0 before the first.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.health().pid.unwrap_or(0)
     }
 
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, Error> {
-        self.child.try_wait().map_err(|source| Error::Io { what: "waiting for a worker", source })
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> WorkerHealth {
+        self.supervised.board().health()
     }
 
-    /// Asks it to finish what it is doing and stop, and waits for that.
+    /// Why it is not started again: [`Error::WorkerExited`], with the end of what it said when it never was ready. `None`
+    /// while it works, or when it was asked to stop.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.supervised.failure()
+    }
+
+    /// Asks it to finish what it is doing and stop, and does not wait for that.
+    pub fn ask_to_stop(&self) {
+        self.supervised.ask_to_stop();
+    }
+
+    /// Asks it to finish what it is doing and stop, and waits for that; how its last process ended, if it had one.
     ///
     /// # Errors
-    /// [`Error::WorkerExited`] when it had to be killed; [`Error::Io`].
-    pub fn stop(mut self) -> Result<ExitStatus, Error> {
-        match self.terminate()? {
+    /// [`Error::WorkerExited`] when it had to be killed.
+    pub fn stop(mut self) -> Result<Option<ExitStatus>, Error> {
+        match self.supervised.stop() {
             (status, false) => Ok(status),
             (_, true) => Err(Error::WorkerExited {
-                command: self.command.clone(),
-                reason: format!("did not stop within {GRACE:?} and was killed"),
+                command: self.supervised.line().to_owned(),
+                reason: "did not stop in time and was killed".to_owned(),
             }),
         }
     }
-
-    /// Its end, and whether it had to be killed.
-    fn terminate(&mut self) -> Result<(ExitStatus, bool), Error> {
-        let io = |source| Error::Io { what: "stopping a worker", source };
-        if let Some(status) = self.try_wait()? {
-            return Ok((status, false));
-        }
-        ask_to_stop(&mut self.child);
-        let start = Instant::now();
-        while start.elapsed() < GRACE {
-            if let Some(status) = self.try_wait()? {
-                return Ok((status, false));
-            }
-            std::thread::sleep(LOOK);
-        }
-        self.child.kill().map_err(io)?;
-        Ok((self.child.wait().map_err(io)?, true))
-    }
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if let Err(error) = self.terminate() {
-            tracing::error!(command = self.command, %error, "a worker could not be stopped");
-        }
+/// The workers that a process started for a service, for as long as somebody has them.
+#[derive(Default)]
+pub(crate) struct Crew {
+    boards: Mutex<Vec<Weak<Board>>>,
+}
+
+impl Crew {
+    pub(crate) fn note(&self, worker: &Worker) {
+        let mut boards = self.boards.lock().unwrap_or_else(PoisonError::into_inner);
+        boards.retain(|board| board.strong_count() > 0);
+        boards.push(Arc::downgrade(worker.supervised.board()));
+    }
+
+    pub(crate) fn health(&self) -> Vec<WorkerHealth> {
+        let boards = self.boards.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        boards.iter().filter_map(Weak::upgrade).map(|board| board.health()).collect()
     }
 }

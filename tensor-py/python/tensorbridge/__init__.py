@@ -100,7 +100,7 @@ from ._dtype import (
 )
 from ._endpoint import Client, Receiver, Sender
 from ._errors import ErrorRow, errors
-from ._host import Channel, Service
+from ._host import Channel, Service, WorkerHealth
 from ._nested import Nested, nested
 from ._pins import Holder, Pin
 from ._record import Record
@@ -170,6 +170,7 @@ __all__ = [
     "Unsupported",
     "WorkerDied",
     "WorkerExited",
+    "WorkerHealth",
     "WrongDType",
     "WrongShape",
     "WrongUser",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from . import _core
 from ._pins import Pin
@@ -22,6 +22,19 @@ def _leave() -> None:
     """
     for host in list(_LIVE):
         host._host.leave()
+
+
+class WorkerHealth(NamedTuple):
+    """How a worker is doing that this process started."""
+
+    state: str
+    """``starting``, ``ready``, ``restarting``, ``stopping`` or ``stopped``."""
+    pid: int | None
+    """Its process, or its last one."""
+    restarts: int
+    """How often it was started again."""
+    last_end: str | None
+    """How its last process ended, if one has."""
 
 
 class Host:
@@ -117,3 +130,7 @@ class Service(Host):
             max_attempts=max_attempts,
         )
         super().__init__(name, host)
+
+    def workers(self) -> list[WorkerHealth]:
+        """How the workers are doing that this process started."""
+        return [WorkerHealth(*health) for health in self._host.workers()]

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import subprocess
 import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from . import _core
 from ._host import Service
 from ._service import Spec, spec_of
+from ._worker import GRACE as LEFT_ALONE
 from ._worker import work
 
 SERVICE = "TENSORBRIDGE_SERVICE"
 """Names the host that a worker belongs to. Whoever starts a worker sets it."""
 
-GRACE = 5.0
-"""Seconds that a worker may take to finish its call when it is asked to stop."""
+SUPERVISOR = "TENSORBRIDGE_SUPERVISOR"
+"""Leads a worker to the process that started it, which it must not outlive."""
 
 LOOK = 0.1
-"""Seconds between two looks at what cannot be waited for."""
+"""Seconds between two looks at the workers."""
 
 
 def serve(
@@ -34,6 +33,10 @@ def serve(
     workers: int = 1,
     name: str | None = None,
     slots: int | None = None,
+    restarts: int | None = 10,
+    backoff: float = 0.1,
+    grace: float = 5.0,
+    start_timeout: float = 180.0,
 ) -> None:
     """Serves a class that `service` decorated, until SIGTERM or Ctrl-C.
 
@@ -41,11 +44,19 @@ def serve(
     command line, in which `serve` answers calls instead of returning at once; so guard it with ``if __name__ ==
     "__main__":``. In a process that a Rust program, or another `serve`, started as a worker, it only answers.
 
+    A worker that ends is started again, and another one answers what it had taken. One that ends of its own accord
+    before it ever was ready is not. When this process ends, however that is, its workers end.
+
     Args:
         handler: the class; it is called without arguments, once in each worker.
         workers: how many worker processes.
         name: another name than the decorator's.
         slots: another number of slots than the decorator's.
+        restarts: how often a worker is started again, one end within 10 s of being ready after the other; 0 for
+            never, None for however often.
+        backoff: seconds before the first restart; doubles with each, up to 100 times as long.
+        grace: seconds that a worker may take to finish its call when it is asked to stop.
+        start_timeout: seconds that a worker may take until it is ready.
 
     Raises:
         WorkerExited: a worker could not start, or none is left.
@@ -54,6 +65,9 @@ def serve(
     spec = spec_of(handler)
     host = os.environ.pop(SERVICE, None)
     if host is not None:
+        supervisor = os.environ.pop(SUPERVISOR, None)
+        if supervisor is not None and not _core.follow_supervisor(supervisor, LEFT_ALONE):
+            sys.exit(f"tensorbridge: the host of {host!r} was gone before this worker was ready")
         work(handler, spec, host)
         return
     if workers < 1:
@@ -66,7 +80,12 @@ def serve(
         mutates_request=spec.mutates_request,
         max_attempts=spec.max_attempts,
     ) as service:
-        _Crew(service, _command(), workers).run()
+        command = _command()
+
+        def start() -> _core.Worker:
+            return service._host.start(command, restarts, backoff, grace, start_timeout)
+
+        _Crew(service, start, workers).run()
 
 
 def _command() -> list[str]:
@@ -83,11 +102,11 @@ def _command() -> list[str]:
 class _Crew:
     """The workers of one service."""
 
-    def __init__(self, service: Service, command: Sequence[str], workers: int) -> None:
+    def __init__(self, service: Service, start: Callable[[], _core.Worker], wanted: int) -> None:
         self.service = service
-        self.command = list(command)
-        self.workers: list[subprocess.Popen[bytes]] = []
-        self.wanted = workers
+        self.start = start
+        self.workers: list[_core.Worker] = []
+        self.wanted = wanted
         self.stopping = False
 
     def run(self) -> None:
@@ -95,86 +114,30 @@ class _Crew:
         with _Signals(self.stop):
             try:
                 for _ in range(self.wanted):
-                    self.workers.append(self._spawn())
-                if self._start():
+                    self.workers.append(self.start())
+                while not self.stopping and not all(health.state == "ready" for health in self.service.workers()):
+                    self._raise_failure(any)
+                    time.sleep(LOOK / 10)
+                if not self.stopping:
                     count = f"{self.wanted} worker{'s' if self.wanted > 1 else ''}"
                     print(f"tensorbridge: serving {self.service.name!r} with {count}", file=sys.stderr, flush=True)
-                    self._watch()
+                while not self.stopping:
+                    self._raise_failure(all)
+                    time.sleep(LOOK)
             finally:
-                self._end()
+                # All at once, and then one after the other.
+                for worker in self.workers:
+                    worker.ask_to_stop()
+                for worker in self.workers:
+                    worker.stop()
 
     def stop(self) -> None:
         self.stopping = True
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.command,
-            env={**os.environ, SERVICE: self.service.name},
-            stdin=subprocess.DEVNULL,
-            # A Ctrl-C at the terminal is for this process, which ends the workers in good order.
-            process_group=0,
-        )
-
-    def _start(self) -> bool:
-        """Waits until every worker is ready; whether they are to go on."""
-        starting = list(self.workers)
-        while starting and not self.stopping:
-            for worker in list(starting):
-                status = worker.poll()
-                if status is not None and not self.stopping:
-                    raise self._exited(f"ended before it was ready ({_how(status)}); its output says why")
-                if self.service._host.is_attached(worker.pid):
-                    starting.remove(worker)
-            time.sleep(LOOK / 10)
-        return not self.stopping
-
-    def _watch(self) -> None:
-        """Returns when the workers are to stop."""
-        living = list(self.workers)
-        poll = select.poll()
-        watched = {os.pidfd_open(worker.pid): worker for worker in living}
-        try:
-            for descriptor in watched:
-                poll.register(descriptor, select.POLLIN)
-            while not self.stopping:
-                for descriptor, _ in poll.poll(1000 * LOOK):
-                    poll.unregister(descriptor)
-                    worker = watched[descriptor]
-                    living.remove(worker)
-                    reason = f"ended ({_how(worker.wait())})"
-                    if not living:
-                        raise self._exited(f"{reason} and none is left")
-                    print(f"tensorbridge: worker {worker.pid} {reason}; {len(living)} left", file=sys.stderr)
-        finally:
-            for descriptor in watched:
-                os.close(descriptor)
-
-    def _end(self) -> None:
-        """Lets the workers finish what they do, and ends those that do not."""
-        for worker in self.workers:
-            if worker.poll() is None:
-                worker.terminate()
-        deadline = time.monotonic() + GRACE
-        for worker in self.workers:
-            try:
-                worker.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                print(f"tensorbridge: worker {worker.pid} does not stop and is killed", file=sys.stderr)
-                worker.kill()
-                worker.wait()
-
-    def _exited(self, reason: str) -> _core.Error:
-        return _core.worker_exited(" ".join(self.command), reason)
-
-
-def _how(status: int) -> str:
-    """How a process ended, in words."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"
+    def _raise_failure(self, of: Callable[[list[bool]], bool]) -> None:
+        failures = [worker.failure() for worker in self.workers]
+        if of([failure is not None for failure in failures]):
+            raise next(failure for failure in failures if failure is not None)
 
 
 class _Signals:

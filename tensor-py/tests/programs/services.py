@@ -54,6 +54,9 @@ class Worker:
                 raise ValueError("four")
             case 5:
                 answer.value = self.calls
+            case 6:
+                # Whoever sees the request dies of it.
+                os.kill(os.getpid(), signal.SIGKILL)
             case _:
                 answer.value = int("TENSORBRIDGE_SERVICE" in os.environ)
 
@@ -68,5 +71,28 @@ class Broken:
     def __call__(self, number: Number, answer: Number) -> None: ...
 
 
+@tb.service(NAME, Number, Number)
+class Second(Worker):
+    """Cannot be made a second time."""
+
+    def __init__(self) -> None:
+        first = NOTES.with_suffix(".second")
+        if first.exists():
+            raise RuntimeError("not again")
+        first.write_text("")
+        super().__init__()
+
+
+@tb.service(NAME, Number, Number)
+class Slow(Worker):
+    """Takes for ever to be made."""
+
+    def __init__(self) -> None:
+        note("made")
+        time.sleep(1000)
+
+
 if __name__ == "__main__":
-    tb.serve({"worker": Worker, "broken": Broken}[sys.argv[1]], workers=int(sys.argv[2]))
+    kinds = {"worker": Worker, "broken": Broken, "second": Second, "slow": Slow}
+    restarts = os.environ.get("TEST_RESTARTS", "10")
+    tb.serve(kinds[sys.argv[1]], workers=int(sys.argv[2]), restarts=int(restarts), backoff=0.02, grace=2.0)

@@ -34,7 +34,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
     parser.add_argument("--name", help="another name than the decorator's")
     parser.add_argument("--slots", type=int, help="another number of slots than the decorator's")
+    parser.add_argument("--restarts", type=int, default=10, help="restarts of a worker in a row (default: 10)")
+    parser.add_argument("--grace", type=float, default=5.0, help="seconds to finish a call at the end (default: 5)")
 
 
 def run(options: argparse.Namespace) -> None:
-    serve(load(options.target), workers=options.workers, name=options.name, slots=options.slots)
+    serve(
+        load(options.target),
+        workers=options.workers,
+        name=options.name,
+        slots=options.slots,
+        restarts=options.restarts,
+        grace=options.grace,
+    )
