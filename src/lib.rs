@@ -35,14 +35,22 @@
 //! - Send records one way: [`Channel`], [`Sender`], [`Receiver`].
 //! - Call a model: [`Service`], [`Client`], and a [`PythonWorker`] or a [`Server`] that answers.
 //! - A record of one's own: [`Owned`].
+//! - A field as an address, or as a value for another process: [`FieldRef`], [`Descriptor`].
 //! - See what an arena is and who holds it: [`describe()`].
 //! - What can go wrong: [`Error`].
 
 #[doc(hidden)]
 pub use tensor_core::__private;
 pub use tensor_core::channel::{
-    Channel, ChannelBuilder, EndpointBuilder, Loan, Received, Receiver, SendError, Sender,
+    Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, Receiver, SendError, Sender,
 };
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    target_endian = "little",
+    not(tensorbridge_unsupported)
+))]
+pub use tensor_core::channel::{DescribedField, Descriptor};
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
 pub use tensor_core::service::{
     CallLoan, Client, PythonWorker, Request, Restarts, Server, Service, ServiceBuilder, Worker, WorkerHealth,

@@ -227,6 +227,23 @@ pub enum Error {
         /// The field.
         field: String,
     },
+    /// A description of a field came too late.
+    #[error(
+        "the record described is gone: slot {slot} has left generation {generation}; whoever describes a \
+         field has to hold its record until the other side is done"
+    )]
+    StaleDescriptor {
+        /// The slot.
+        slot: u32,
+        /// The generation it had.
+        generation: u64,
+    },
+    /// A description of a field describes none.
+    #[error("the descriptor cannot be opened: {reason}")]
+    BadDescriptor {
+        /// Why.
+        reason: String,
+    },
 
     /// A wait reached its deadline.
     #[error("{what} took longer than {after:?}")]
@@ -432,6 +449,8 @@ codes! {
     WrongShape => "TB408", "ValueError";
     NeedsCopy => "TB409", "BufferError";
     ReadOnly => "TB410", "BufferError";
+    StaleDescriptor => "TB411", "BufferError";
+    BadDescriptor => "TB412", "ValueError";
     Timeout => "TB501", "TimeoutError";
     HostDied => "TB502", "ConnectionError";
     WorkerDied => "TB503", "ConnectionError";

@@ -90,6 +90,9 @@ fn record(spec: &Spec) -> TokenStream {
             fn __as_mut(__store: &mut Self::MutStore) -> &mut Self::Mut {
                 __store
             }
+            fn __raw_of_ref(__store: &Self::RefStore) -> &#private::RawView<Self, [(); 0]> {
+                &__store.inner
+            }
             fn __raw(__store: &Self::MutStore) -> &#private::RawView<Self, [(); 0]> {
                 &__store.inner.inner
             }

@@ -64,6 +64,9 @@ pub(crate) fn opaque(input: &DeriveInput, private: &TokenStream) -> TokenStream 
                 fn __as_mut(__store: &mut #private::NoView) -> &mut #private::NoView {
                     __store
                 }
+                fn __raw_of_ref(_: &()) -> &#private::RawView<Self, [(); 0]> {
+                    #private::core::unreachable!()
+                }
                 fn __raw(_: &#private::NoView) -> &#private::RawView<Self, [(); 0]> {
                     #private::core::unreachable!()
                 }

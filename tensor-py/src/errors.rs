@@ -90,6 +90,8 @@ fn doc(name: &str) -> &'static str {
         "WrongShape" => "The value has another shape than the field.",
         "NeedsCopy" => "A consumer cannot use this memory as it is: device, alignment, strides or dtype.",
         "ReadOnly" => "A received record cannot be written.",
+        "StaleDescriptor" => "The record that a descriptor was made of is gone.",
+        "BadDescriptor" => "A descriptor names no field of the arena.",
         "Timeout" => "A wait reached its deadline.",
         "HostDied" => "The process that hosts the arena is gone. What is held stays valid.",
         "WorkerDied" => {
@@ -181,6 +183,8 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::WrongShape { field, expected, found } => set!(field, expected, found),
         Error::NeedsCopy { field, reason } => set!(field, reason),
         Error::ReadOnly { field } => set!(field),
+        Error::StaleDescriptor { slot, generation } => set!(slot, generation),
+        Error::BadDescriptor { reason } => set!(reason),
         Error::Timeout { what, after } => set!(what, after = after.as_secs_f64()),
         Error::HostDied { name, pid } => set!(name, pid),
         Error::WorkerDied { name, attempts, reason } => set!(name, attempts, reason),

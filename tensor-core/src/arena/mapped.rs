@@ -210,6 +210,12 @@ impl Arena {
         &self.data
     }
 
+    /// Whether `slot` has become free `generation` times and somebody holds it.
+    pub(crate) fn is_held(&self, slot: usize, generation: u64) -> bool {
+        let word = Word(self.control.word(slot).load(Ordering::Acquire));
+        word.generation() == generation && !word.is(Phase::Free)
+    }
+
     pub(crate) fn ready_bell(&self) -> &Bell {
         self.control.ready_bell()
     }

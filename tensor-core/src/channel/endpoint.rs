@@ -202,6 +202,20 @@ macro_rules! endpoint_methods {
                 self.endpoint.reconnect()
             }
 
+            /// A field that another process described, in this arena.
+            ///
+            /// # Errors
+            /// [`Error::BadDescriptor`](crate::Error::BadDescriptor) when it is of another arena or names no field of
+            /// this one; [`Error::StaleDescriptor`](crate::Error::StaleDescriptor) when the record is gone;
+            /// [`Error::Forked`](crate::Error::Forked).
+            #[cfg(connects)]
+            pub fn open(
+                &self,
+                descriptor: &crate::channel::Descriptor,
+            ) -> Result<crate::channel::DescribedField, Error> {
+                descriptor.open(self.endpoint.arena())
+            }
+
             /// Who holds slots of the arena at this moment.
             #[must_use]
             pub fn pins(&self) -> Vec<crate::Pin> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use super::MutRecord;
+use super::{MutRecord, in_slot};
 use crate::error::Error;
 use crate::view::Record;
 
@@ -40,6 +40,8 @@ impl<R: Record> Loan<R> {
         sent.map_err(|error| SendError::new(error, None))
     }
 }
+
+in_slot!(Loan<R>, R, [R: Record], true);
 
 impl<R: Record> Deref for Loan<R> {
     type Target = R::Mut;

@@ -1,7 +1,10 @@
 //! One-way records: a [`Channel`] hosts the arena, [`Sender`]s fill and send, [`Receiver`]s take.
 
 mod builder;
+#[cfg(connects)]
+mod descriptor;
 mod endpoint;
+mod field;
 mod host;
 mod loan;
 mod receiver;
@@ -10,7 +13,11 @@ mod sender;
 
 pub(crate) use builder::Connect;
 pub use builder::EndpointBuilder;
+#[cfg(connects)]
+pub use descriptor::{DescribedField, Descriptor};
 pub(crate) use endpoint::{Endpoint, Options, endpoint_methods};
+pub use field::FieldRef;
+pub(crate) use field::{Fields, InSlot, in_slot};
 pub use host::{Channel, ChannelBuilder};
 pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};

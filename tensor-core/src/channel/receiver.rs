@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, RefRecord, endpoint_methods};
+use super::{Connect, Endpoint, EndpointBuilder, RefRecord, endpoint_methods, in_slot};
 use crate::arena::{Claim, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
@@ -79,6 +79,8 @@ impl<R: Record> Received<R> {
         Received { record }
     }
 }
+
+in_slot!(Received<R>, R, [R: Record], false);
 
 impl<R: Record> Deref for Received<R> {
     type Target = R::Ref;

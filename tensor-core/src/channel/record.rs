@@ -83,6 +83,10 @@ impl<R: Record> RefStore<R> {
         Ok(RefStore { store: R::__ref_store(raw) })
     }
 
+    pub(crate) fn parts(&self) -> RawParts {
+        R::__raw_of_ref(&self.store).parts()
+    }
+
     pub(crate) fn view(&self) -> &R::Ref {
         R::__as_ref(&self.store)
     }
@@ -112,6 +116,10 @@ impl<R: Record> MutRecord<R> {
 
     pub(crate) fn claim(&self) -> &Claim {
         &self.claim
+    }
+
+    pub(crate) fn half(&self) -> Half {
+        Half::Request
     }
 
     pub(crate) fn into_claim(self) -> Claim {
@@ -154,7 +162,8 @@ impl<R: Record> DerefMut for MutRecord<R> {
 pub(crate) struct RefRecord<R: Record> {
     // The view before the claim, as above.
     view: RefStore<R>,
-    _claim: Claim,
+    claim: Claim,
+    half: Half,
 }
 
 impl<R: Record> RefRecord<R> {
@@ -166,7 +175,19 @@ impl<R: Record> RefRecord<R> {
     pub(crate) unsafe fn adopt(claim: Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller; the claim is kept beside the view.
         let view = unsafe { RefStore::adopt(&claim, half) }?;
-        Ok(RefRecord { view, _claim: claim })
+        Ok(RefRecord { view, claim, half })
+    }
+
+    pub(crate) fn parts(&self) -> RawParts {
+        self.view.parts()
+    }
+
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    pub(crate) fn half(&self) -> Half {
+        self.half
     }
 }
 

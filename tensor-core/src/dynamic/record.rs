@@ -129,7 +129,9 @@ impl DynRecord {
             let (length, capacity) = match *extent {
                 Extent::Fixed(size) => (size, size),
                 Extent::Dim(dim) => {
-                    let length = self.dim(usize::from(dim)).ok_or_else(|| self.unset_dim(field))?;
+                    let length = self
+                        .dim(usize::from(dim))
+                        .ok_or_else(|| self.parts.unset_dim(&self.schema, field))?;
                     (length, self.schema.dims()[usize::from(dim)].max())
                 }
             };
@@ -150,13 +152,6 @@ impl DynRecord {
             &dims[..rank],
             self.writable,
         ))
-    }
-
-    fn unset_dim(&self, field: usize) -> Error {
-        let unset =
-            |(dim, _): &(usize, _)| self.schema.fields()[field].uses_dim(*dim) && self.dim(*dim).is_none();
-        let dim = self.schema.dims().iter().enumerate().find(unset).map_or("?", |(_, dim)| dim.name());
-        Error::DimUnset { schema: self.schema.name().to_owned(), dim: dim.to_owned() }
     }
 
     /// Whether the record may be sent.

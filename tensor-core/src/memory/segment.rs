@@ -56,26 +56,41 @@ impl Segment {
     /// [`Error::BadSegment`] when it is not a sealed memfd or has another size than `size`, where one is expected;
     /// [`Error::OutOfMemory`] when it cannot be mapped.
     pub(crate) fn open(fd: OwnedFd, size: Option<usize>, options: SegmentOptions) -> Result<Segment, Error> {
-        let bad = |reason: String| Error::BadSegment { reason };
-        let seals = fcntl_get_seals(&fd).map_err(|_| bad("it is not a memfd".into()))?;
-        if !seals.contains(SEALS) {
-            return Err(bad(format!("it is not sealed against resizing (seals {:#x})", seals.bits())));
-        }
-        let stat = fstat(&fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
-        let found = stat.st_size as usize;
-        match size {
-            Some(expected) if expected != found => {
-                return Err(bad(format!("it has {found} bytes instead of {expected}")));
-            }
-            _ if found == 0 || found > isize::MAX as usize => {
-                return Err(bad(format!("it has {found} bytes")));
-            }
-            _ => {}
-        }
+        let found = Segment::check(&fd, size)?;
         match size {
             Some(_) => Segment::map(fd, found, options),
             None => Segment::map(fd, found, SegmentOptions { sparse: true }),
         }
+    }
+
+    /// The size of memory that is a sealed memfd, of `size` bytes where that is stated.
+    fn check(fd: &OwnedFd, size: Option<usize>) -> Result<usize, Error> {
+        let bad = |reason: String| Error::BadSegment { reason };
+        let seals = fcntl_get_seals(fd).map_err(|_| bad("it is not a memfd".into()))?;
+        if !seals.contains(SEALS) {
+            return Err(bad(format!("it is not sealed against resizing (seals {:#x})", seals.bits())));
+        }
+        let stat = fstat(fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
+        let found = stat.st_size as usize;
+        match size {
+            Some(expected) if expected != found => {
+                Err(bad(format!("it has {found} bytes instead of {expected}")))
+            }
+            _ if found == 0 || found > isize::MAX as usize => Err(bad(format!("it has {found} bytes"))),
+            _ => Ok(found),
+        }
+    }
+
+    /// As [`Segment::open`], mapped to be read only.
+    ///
+    /// # Errors
+    /// As [`Segment::open`].
+    pub(crate) fn open_to_read(fd: OwnedFd, size: Option<usize>) -> Result<Segment, Error> {
+        let size = Segment::check(&fd, size)?;
+        let map = MmapOptions::new().len(size).map_raw_read_only(&fd);
+        let map = map.map_err(|error| Error::OutOfMemory { bytes: size, reason: error.to_string() })?;
+        map.advise(Advice::DontDump).map_err(|source| Error::Io { what: "madvise", source })?;
+        Ok(Segment { fd, map })
     }
 
     fn map(fd: OwnedFd, size: usize, options: SegmentOptions) -> Result<Segment, Error> {

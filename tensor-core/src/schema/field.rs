@@ -291,6 +291,7 @@ impl Field {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "a constant function cannot dereference it")]
 const fn text<'a>(text: &'a Cow<'static, str>) -> &'a str {
     match text {
         Cow::Borrowed(text) => text,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
 use crate::channel::{
-    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, endpoint_methods,
+    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, endpoint_methods, in_slot,
 };
 use crate::error::Error;
 use crate::peer::Role;
@@ -132,6 +132,8 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
         reply.map(Received::new).map_err(|error| SendError::new(error, None))
     }
 }
+
+in_slot!(CallLoan<Req, Rep>, Req, [Req: Record, Rep], true);
 
 impl<Req: Record, Rep> Deref for CallLoan<Req, Rep> {
     type Target = Req::Mut;

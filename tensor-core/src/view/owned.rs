@@ -32,6 +32,11 @@ impl<R: Record> Owned<R> {
         Owned { view, block }
     }
 
+    /// Where its fields are. No method: a field may have any name.
+    pub(crate) fn parts_of(record: &Owned<R>) -> RawParts {
+        R::__raw(&record.view).parts()
+    }
+
     /// The bytes of the whole record, padding included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -200,6 +200,13 @@ impl RawParts {
         schema.fields()[field].shape().extents().iter().map(length).collect()
     }
 
+    /// The error for field `field`, which names a dimension that is not set.
+    pub(crate) fn unset_dim(&self, schema: &Schema, field: usize) -> Error {
+        let unset = |(dim, _): &(usize, _)| schema.fields()[field].uses_dim(*dim) && self.dim(*dim).is_none();
+        let dim = schema.dims().iter().enumerate().find(unset).map_or("?", |(_, dim)| dim.name());
+        Error::DimUnset { schema: schema.name().to_owned(), dim: dim.to_owned() }
+    }
+
     /// The number of elements that the slice of field `field` covers: all of them, but only as many rows as a leading
     /// symbolic dimension has.
     #[track_caller]

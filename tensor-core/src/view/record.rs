@@ -47,5 +47,7 @@ pub trait Record: Sized + 'static {
     #[doc(hidden)]
     fn __as_mut(store: &mut Self::MutStore) -> &mut Self::Mut;
     #[doc(hidden)]
+    fn __raw_of_ref(store: &Self::RefStore) -> &RawView<Self, [(); 0]>;
+    #[doc(hidden)]
     fn __raw(store: &Self::MutStore) -> &RawView<Self, [(); 0]>;
 }

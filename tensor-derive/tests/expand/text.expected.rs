@@ -163,6 +163,9 @@ const _: () = {
         fn __as_mut(__store: &mut Self::MutStore) -> &mut Self::Mut {
             __store
         }
+        fn __raw_of_ref(__store: &Self::RefStore) -> &tb::__private::RawView<Self, [(); 0]> {
+            &__store.inner
+        }
         fn __raw(__store: &Self::MutStore) -> &tb::__private::RawView<Self, [(); 0]> {
             &__store.inner.inner
         }

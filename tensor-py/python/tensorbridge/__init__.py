@@ -34,6 +34,7 @@ Any program calls it::
 from ._core import (
     AbiMismatch,
     Aliased,
+    BadDescriptor,
     BadDirectory,
     BadSegment,
     Closed,
@@ -63,6 +64,7 @@ from ._core import (
     Schema,
     SchemaForm,
     SchemaMismatch,
+    StaleDescriptor,
     Timeout,
     TooManyFiles,
     UnknownField,
@@ -117,6 +119,7 @@ RemoteError = Remote
 __all__ = [
     "AbiMismatch",
     "Aliased",
+    "BadDescriptor",
     "BadDirectory",
     "BadSegment",
     "Channel",
@@ -164,6 +167,7 @@ __all__ = [
     "Sender",
     "Server",
     "Service",
+    "StaleDescriptor",
     "Timeout",
     "TooManyFiles",
     "UnknownField",

@@ -450,6 +450,13 @@ class NeedsCopy(Error, BufferError):
 class ReadOnly(Error, BufferError):
     field: str
 
+class StaleDescriptor(Error, BufferError):
+    slot: int
+    generation: int
+
+class BadDescriptor(Error, ValueError):
+    reason: str
+
 class Timeout(Error, TimeoutError):
     what: str
     after: float
