@@ -13,6 +13,9 @@ pub mod describe;
 #[doc(hidden)]
 pub mod dynamic;
 mod error;
+#[cfg(all(any(test, fuzzing), connects))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]

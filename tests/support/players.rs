@@ -14,14 +14,12 @@ pub(crate) fn part() -> Option<(String, String)> {
 
 /// Another process that runs the test `test` of this program with a part to play.
 pub(crate) fn play(test: &str, part: &str, argument: &str) -> Player {
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", test, "--nocapture", "--test-threads", "1"])
         .env(PART, format!("{part}={argument}"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    Player { child }
+        .stdout(Stdio::null());
+    Player::start(&mut command)
 }
 
 /// Killed and reaped when dropped.
@@ -30,6 +28,12 @@ pub(crate) struct Player {
 }
 
 impl Player {
+    /// Any other program that plays a part.
+    pub(crate) fn start(command: &mut Command) -> Player {
+        Player { child: command.stdin(Stdio::null()).spawn().unwrap() }
+    }
+
+    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -41,6 +45,7 @@ impl Player {
     }
 
     /// `SIGKILL`, and reaped.
+    #[allow(dead_code, reason = "not every test kills")]
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -103,14 +103,13 @@ mod tests {
     use std::os::fd::AsFd;
     use std::sync::Arc;
 
-    use proptest::prelude::*;
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-
     use super::*;
+    use crate::arena::fuzz::{control_of, sealed};
     use crate::arena::layout::HEADER_SIZE;
     use crate::arena::shared::Shared;
     use crate::schema::{DType, Dim, Extent, Field, Shape};
     use crate::wait::Look;
+    use proptest::prelude::*;
 
     fn schema(name: &'static str) -> Schema {
         let ids = Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)]));
@@ -120,20 +119,6 @@ mod tests {
     fn host() -> Arena {
         let plan = Plan { slots: 20, request: schema("attach.request"), reply: Some(schema("attach.reply")) };
         Arena::create("attach", plan, 0).unwrap()
-    }
-
-    /// The bytes of a host's CONTROL.
-    fn control_bytes(host: &Arena) -> Vec<u8> {
-        let segment = host.control.segment();
-        Control::read_bytes(segment, 0, segment.len() as u64).unwrap()
-    }
-
-    fn sealed(bytes: &[u8]) -> OwnedFd {
-        let fd = memfd_create("attach", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-        ftruncate(&fd, bytes.len() as u64).unwrap();
-        rustix::io::pwrite(&fd, bytes, 0).unwrap();
-        fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL).unwrap();
-        fd
     }
 
     fn attach(control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {
@@ -162,7 +147,7 @@ mod tests {
     #[test]
     fn another_abi_another_size_and_no_arena_are_told_apart() {
         let host = host();
-        let bytes = control_bytes(&host);
+        let bytes = control_of(&host);
         let with = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut bytes = bytes.clone();
             change(&mut bytes);
@@ -185,7 +170,7 @@ mod tests {
     #[test]
     fn data_of_another_size_is_refused() {
         let host = host();
-        let error = attach(sealed(&control_bytes(&host)), sealed(&[0; 4096])).map(drop).unwrap_err();
+        let error = attach(sealed(&control_of(&host)), sealed(&[0; 4096])).map(drop).unwrap_err();
         assert!(matches!(&error, Error::BadSegment { reason } if reason.contains("4096 bytes")), "{error}");
     }
 
@@ -217,7 +202,7 @@ mod tests {
         #[test]
         fn a_hostile_byte_is_refused_or_harmless(at in 0usize..2048, value: u8) {
             let host = host();
-            let mut bytes = control_bytes(&host);
+            let mut bytes = control_of(&host);
             let schemas = host.control.layout().request_schema;
             let at = if at < 1024 { at } else { (schemas + at - 1024) % bytes.len() };
             bytes[at] = value;

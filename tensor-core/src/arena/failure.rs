@@ -30,7 +30,12 @@ impl Arena {
         for text in [type_name.as_str(), message.as_str(), traceback] {
             bytes.extend_from_slice(text.as_bytes());
         }
-        debug_assert!(bytes.len() <= FAILURE_SIZE);
+        self.write_failure_bytes(slot, &bytes);
+    }
+
+    /// Writes as many of the bytes as there is room for.
+    pub(super) fn write_failure_bytes(&self, slot: usize, bytes: &[u8]) {
+        let bytes = &bytes[..bytes.len().min(FAILURE_SIZE)];
         // SAFETY: the space of this slot is FAILURE_SIZE bytes inside DATA by the layout, the bytes fit it, and the worker
         // that holds the slot is the only one that writes it.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.failure_space(slot), bytes.len()) };

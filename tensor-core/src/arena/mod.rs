@@ -14,6 +14,8 @@ mod claim;
 mod control;
 #[cfg(not(loom))]
 mod failure;
+#[cfg(all(any(test, fuzzing), connects))]
+pub(crate) mod fuzz;
 #[cfg(not(loom))]
 mod header;
 mod hints;

@@ -1,11 +1,9 @@
 //! What the tests of this module share.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::word::ParticipantId;
-use super::{Arena, Expected, MAX_ATTEMPTS, Plan};
-use crate::memory::Process;
+use super::{Arena, MAX_ATTEMPTS, Plan};
 use crate::schema::{DType, Field, Schema, Shape};
 use crate::sync::Ordering;
 
@@ -25,15 +23,7 @@ pub(super) fn three(reply: bool, flags: u32) -> [Arc<Arena>; 3] {
 pub(super) fn three_with(reply: bool, flags: u32, max_attempts: u32) -> [Arc<Arena>; 3] {
     let reply = reply.then(|| schema("recovery.reply"));
     let plan = Plan { slots: 20, request: schema("recovery.request"), reply };
-    let host = Arena::create("recovery", plan, flags).unwrap().with_max_attempts(max_attempts);
-    let attach = |me| {
-        host.enter(me, std::process::id(), 1);
-        let [control, data] = host.fds().map(|fd| fd.try_clone_to_owned().unwrap());
-        let pidfd = Process::this().unwrap().as_fd().try_clone_to_owned().unwrap();
-        Arc::new(Arena::attach(control, data, pidfd, me, &Expected::default(), true).unwrap())
-    };
-    let (sender, receiver) = (attach(SENDER), attach(RECEIVER));
-    [Arc::new(host), sender, receiver]
+    super::fuzz::attached(plan, flags, max_attempts)
 }
 
 impl Arena {

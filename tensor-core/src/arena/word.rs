@@ -127,7 +127,8 @@ impl Word {
     /// Free, one generation later, if nobody holds it any more; else as it is.
     #[inline]
     fn settled(self) -> Word {
-        if self.sender() == 0 && (self.receiver() == 0 || planted(Bug::FreesUnderAHold)) {
+        let (sender, receiver) = (self.sender() == 0, self.receiver() == 0);
+        if sender && receiver || (sender || receiver) && planted(Bug::FreesUnderAHold) {
             Word((self.generation() + 1) << GENERATION_SHIFT)
         } else {
             self

@@ -4,6 +4,8 @@
 mod attach;
 #[cfg(connects)]
 mod directory;
+#[cfg(all(any(test, fuzzing), connects))]
+pub(crate) mod fuzz;
 #[cfg(connects)]
 mod handshake;
 #[cfg(connects)]

@@ -14,6 +14,16 @@ loom::thread_local! {
     static LIFE: Cell<Option<u32>> = Cell::new(None);
 }
 
+std::thread_local! {
+    /// Whether anybody was killed since [`anybody_killed`] was asked. loom runs all threads of a model on the test's.
+    static KILLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a participant of a model was killed since this was last asked.
+pub(crate) fn anybody_killed() -> bool {
+    KILLED.replace(false)
+}
+
 /// What a killed participant unwinds with. Nothing that it would still have done happens.
 struct Killed;
 
@@ -25,7 +35,10 @@ pub(crate) fn live<T>(life: u32, body: impl FnOnce() -> T) -> Option<T> {
     LIFE.with(|left| left.set(None));
     match result {
         Ok(value) => Some(value),
-        Err(reason) if reason.is::<Killed>() => None,
+        Err(reason) if reason.is::<Killed>() => {
+            KILLED.set(true);
+            None
+        }
         Err(reason) => resume_unwind(reason),
     }
 }
