@@ -6,7 +6,7 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyDict, PySlice, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict, PySlice, PyTuple, PyType};
 use pyo3::{ffi, intern};
 use tensor_core::Error;
 use tensor_core::dynamic::FieldView;
@@ -114,6 +114,28 @@ static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 #[pymethods]
 impl Field {
+    /// `Field[...]`, which annotations may say: what is in the brackets is for type checkers.
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static ALIAS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        ALIAS.import(cls.py(), "types", "GenericAlias")?.call1((cls, item))
+    }
+
+    /// Called by IPython when it shows the field: see `_notebook.py`.
+    #[pyo3(signature = (include = None, exclude = None))]
+    fn _repr_mimebundle_<'py>(
+        slf: &Bound<'py, Self>,
+        include: Option<&Bound<'py, PyAny>>,
+        exclude: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let _ = (include, exclude);
+        static SHOWN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        SHOWN.import(slf.py(), "tensorbridge._notebook", "shown")?.call1((slf,))
+    }
+
     /// An alias as a torch tensor; torch is imported when it was not yet.
     fn torch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let torch = torch::torch(py)?;

@@ -20,7 +20,7 @@ Run = Callable[..., Program]
 
 
 def test_there_are_pages() -> None:
-    assert {page.name for page in PAGES} >= {"README.md", "who-owns-the-slot.md", "why-is-my-arena-full.md"}
+    assert {page.name for page in PAGES} >= {"README.md", "quickstart-python.md", "who-owns-the-slot.md", "why-is-my-arena-full.md"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

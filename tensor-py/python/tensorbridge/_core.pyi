@@ -1,16 +1,20 @@
 """The extension module, as type checkers see it. The package's own modules say what is meant for users."""
 
 from collections.abc import Sequence
-from typing import Any, Self, SupportsIndex, TypeAlias, final
+from typing import Any, Generic, Self, SupportsIndex, TypeAlias, final
 
+import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
-from typing_extensions import disjoint_base
+from typing_extensions import TypeVar, disjoint_base
 
-from ._dtype import Writable
 from ._pins import Holder, Pin
+from ._typing import Writable
 
 __version__: str
+
+_Rank = TypeVar("_Rank", bound=tuple[Any, ...], default=Any)
+_Scalar = TypeVar("_Scalar", bound=np.generic, default=Any)
 
 _FieldParts: TypeAlias = tuple[str, str, list[int | str], int, int, float | None, str, str]
 
@@ -104,7 +108,7 @@ class Schema:
     def __hash__(self) -> int: ...
 
 @final
-class Field:
+class Field(Generic[_Rank, _Scalar]):
     """A field of a record, or of a run of records, which has one more dimension in front.
 
     It is no alias itself: `torch`, `numpy`, ``memoryview(field)`` and DLPack make aliases of the record's memory, and
@@ -114,6 +118,8 @@ class Field:
     Assigning copies: ``field[:] = value``, or an index, from a tensor or array of any framework of the same dtype and
     shape, or from numbers and lists of them. One element fills the field. ``torch.add(a, b, out=field.torch())`` copies
     nothing.
+
+    Type checkers know its dtype and rank: of ``tb.f32(3, 4)`` it is ``Field[Rank2, np.float32]``.
 
     After the record was sent, called or released, everything but its name raises `Released`; aliases stay valid.
     """
@@ -125,7 +131,7 @@ class Field:
         ``DataLoader``), torch moves it and its views into memory of torch's own: they are aliases no more, and hold
         nothing of the record.
         """
-    def numpy(self) -> NDArray[Any]:
+    def numpy(self) -> NDArray[_Scalar]:
         """An alias as a NumPy array; not writeable when the record was received.
 
         Raises:
@@ -169,7 +175,7 @@ class Field:
     def __len__(self) -> int: ...
     def __getitem__(self, key: Any, /) -> Any:
         """What NumPy gives for this subscript: an alias, or a number."""
-    def __setitem__(self, key: Any, value: Writable, /) -> None:
+    def __setitem__(self, key: Any, value: Writable | NDArray[_Scalar], /) -> None:
         """Copies a value in.
 
         Raises:
@@ -195,6 +201,7 @@ class Field:
         copy: bool | None = None,
     ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]: ...
 
 @disjoint_base
 class Base:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, SupportsIndex, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, overload
 
 from . import _core
-from ._core import Field
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    import numpy as np
+    from typing_extensions import TypeVar, Unpack
 
-    from typing_extensions import Buffer
-
+    from ._core import Field
     from ._record import Record
+    from ._typing import About, Extent, Rank0, Rank1, Rank2, Rank3, Rank4, RankAny, Writable
 
-    class SupportsDLPack(Protocol):
-        def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+    F = TypeVar("F", bound="Field | None")
+    Array = TypeVar("Array", bound="np.ndarray[Any, Any]", default=Any)
+    Scalar = TypeVar("Scalar", bound="np.generic", default=Any)
+else:
+    from typing import TypeVar
 
-    Writable: TypeAlias = bool | int | float | complex | Field | Buffer | SupportsDLPack | SupportsIndex | Sequence[Any]
-    """What can be assigned to a field: a number, a list, a tensor or an array of any framework."""
-
-F = TypeVar("F", bound="Field | None")
+    F, Array, Scalar = TypeVar("F"), TypeVar("Array"), TypeVar("Scalar")
 
 
 class _Doc:
@@ -83,7 +83,7 @@ class Dim:
         return f"tb.Dim({self.min}, {self.max})"
 
 
-class Column(_core.Descriptor, Generic[F]):
+class Column(_core.Descriptor, Generic[F, Array]):
     __doc__ = _Doc(
         "A field of a record class. On a record it gives the field; assigning to it copies a value in."
     )
@@ -120,7 +120,7 @@ class Column(_core.Descriptor, Generic[F]):
         @overload
         def __get__(self, record: Record, owner: type) -> F: ...
         def __get__(self, record: Record | None, owner: type) -> Self | F: ...
-        def __set__(self, record: Record, value: Writable) -> None: ...
+        def __set__(self, record: Record, value: Writable | Array) -> None: ...
 
     def _extents(self) -> str:
         return ", ".join(extent.name if isinstance(extent, Dim) else str(extent) for extent in self.shape)
@@ -134,7 +134,7 @@ class Column(_core.Descriptor, Generic[F]):
         return f"<tb.{self.dtype}({self._extents()}) {self.name!r}>"
 
 
-class DType(str):
+class DType(str, Generic[Scalar]):
     """The type of an element. Called with a shape it declares a field::
 
         pixels = tb.f32(3, 224, 224, doc="RGB planes, normalised")
@@ -152,26 +152,55 @@ class DType(str):
         self.itemsize = itemsize
         return self
 
+    # A type checker knows the dtype of a field and, up to four dimensions, how many it has.
     @overload
     def __call__(
-        self,
-        *shape: int | Dim,
-        optional: Literal[False] = False,
-        align: int = 0,
-        pad: float | None = None,
-        unit: str = "",
-        doc: str = "",
-    ) -> Column[Field]: ...
+        self, *, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[Rank0, Scalar], np.ndarray[Rank0, np.dtype[Scalar]]]: ...
     @overload
     def __call__(
-        self,
-        *shape: int | Dim,
-        optional: Literal[True],
-        align: int = 0,
-        pad: float | None = None,
-        unit: str = "",
-        doc: str = "",
-    ) -> Column[Field | None]: ...
+        self, *, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[Rank0, Scalar] | None, np.ndarray[Rank0, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, /, *, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[Rank1, Scalar], np.ndarray[Rank1, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, /, *, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[Rank1, Scalar] | None, np.ndarray[Rank1, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, /, *, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[Rank2, Scalar], np.ndarray[Rank2, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, /, *, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[Rank2, Scalar] | None, np.ndarray[Rank2, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, c: Extent, /, *, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[Rank3, Scalar], np.ndarray[Rank3, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, c: Extent, /, *, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[Rank3, Scalar] | None, np.ndarray[Rank3, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, c: Extent, d: Extent, /, *, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[Rank4, Scalar], np.ndarray[Rank4, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, a: Extent, b: Extent, c: Extent, d: Extent, /, *, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[Rank4, Scalar] | None, np.ndarray[Rank4, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, *shape: Extent, optional: Literal[False] = False, **about: Unpack[About]
+    ) -> Column[Field[RankAny, Scalar], np.ndarray[RankAny, np.dtype[Scalar]]]: ...
+    @overload
+    def __call__(
+        self, *shape: Extent, optional: Literal[True], **about: Unpack[About]
+    ) -> Column[Field[RankAny, Scalar] | None, np.ndarray[RankAny, np.dtype[Scalar]]]: ...
     def __call__(
         self,
         *shape: int | Dim,
@@ -203,24 +232,24 @@ class DType(str):
 _SIZES = dict(_core.dtypes())
 
 
-def _dtype(name: str) -> DType:
+def _dtype(name: str) -> DType[Any]:
     return DType(name, _SIZES[name])
 
 
-bool_ = _dtype("bool")
-u8 = _dtype("u8")
-u16 = _dtype("u16")
-u32 = _dtype("u32")
-u64 = _dtype("u64")
-i8 = _dtype("i8")
-i16 = _dtype("i16")
-i32 = _dtype("i32")
-i64 = _dtype("i64")
-f16 = _dtype("f16")
-bf16 = _dtype("bf16")
-f32 = _dtype("f32")
-f64 = _dtype("f64")
-c64 = _dtype("c64")
-c128 = _dtype("c128")
-f8_e4m3fn = _dtype("f8_e4m3fn")
-f8_e5m2 = _dtype("f8_e5m2")
+bool_: DType[np.bool_] = _dtype("bool")
+u8: DType[np.uint8] = _dtype("u8")
+u16: DType[np.uint16] = _dtype("u16")
+u32: DType[np.uint32] = _dtype("u32")
+u64: DType[np.uint64] = _dtype("u64")
+i8: DType[np.int8] = _dtype("i8")
+i16: DType[np.int16] = _dtype("i16")
+i32: DType[np.int32] = _dtype("i32")
+i64: DType[np.int64] = _dtype("i64")
+f16: DType[np.float16] = _dtype("f16")
+bf16: DType[Any] = _dtype("bf16")
+f32: DType[np.float32] = _dtype("f32")
+f64: DType[np.float64] = _dtype("f64")
+c64: DType[np.complex64] = _dtype("c64")
+c128: DType[np.complex128] = _dtype("c128")
+f8_e4m3fn: DType[Any] = _dtype("f8_e4m3fn")
+f8_e5m2: DType[Any] = _dtype("f8_e5m2")

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
-from . import _core, _show
+from . import _core, _notebook, _show
 from ._core import Field, FieldInfo, Schema
 from ._dtype import Column, Dim
 from ._nested import Nested
@@ -269,6 +269,9 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
     def __repr__(self) -> str:
         return _show.as_text(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return _notebook.shown(self)
 
     def _repr_html_(self) -> str:
         return _show.as_html(self)

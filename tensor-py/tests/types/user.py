@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Mapping
 from typing import Any, assert_type
 
@@ -91,12 +92,20 @@ def call(planes: NDArray[np.float32]) -> float:
 
 
 def fields(image: Image, tokens: Tokens) -> None:
-    assert_type(image.pixels, tb.Field)
+    pixels: tb.Field = image.pixels
+    anything: tb.Field[Any, Any] = image.pixels
+    precise: tb.Field[Any, np.float32] = image.pixels
+    shapes = (pixels.shape, anything.shape, precise.shape)
+    assert_type(shapes[0], tuple[int, ...])
+    assert_type(image.pixels.numpy(), NDArray[np.float32])
+    assert_type(image.blurred.numpy(), NDArray[np.bool_])
+    mask_before: tb.Field | None = tokens.mask
+    print(mask_before)
     assert_type(image.pixels.torch(), torch.Tensor)
     assert_type(image.pixels.shape, tuple[int, ...])
-    assert_type(tokens.mask, tb.Field | None)
     assert_type(tokens.seq, int)
-    assert_type(Image.pixels, tb.Column[tb.Field])
+    column: tb.Column[Any] = Image.pixels
+    print(column.doc, column.shape)
     assert_type(Tokens.seq, tb.Dim)
     assert_type(Image.schema, tb.Schema)
     tokens.seq = 37
@@ -111,6 +120,24 @@ def fields(image: Image, tokens: Tokens) -> None:
     print(array, tensor, image.present["pixels"], image.dims, len(image.pixels), image.pixels.item())
     record: Mapping[str, tb.Field | None] = image
     print(record, image.torch(), image.numpy(), image["pixels"], list(image.keys()))
+
+
+def values(image: Image, tokens: Tokens, scores: Scores) -> None:
+    """Every kind of value that a field takes: of one record, and of a run, which has one more dimension."""
+    image.pixels = np.zeros((3, 224, 224), np.float32)
+    image.pixels = np.zeros((8, 3, 224, 224), np.float32)
+    image.pixels[0] = np.zeros((3, 224, 224), np.float32)
+    image.pixels = np.float32(0.5)
+    image.pixels = torch.zeros(3, 224, 224)
+    image.pixels = image.pixels
+    scores.logits = memoryview(bytes(4000))
+    scores.logits = bytearray(4000)
+    scores.logits = array.array("f", [0.0] * 1000)
+    scores.logits = [0.0] * 1000
+    scores.logits = np.asarray(scores.logits)
+    image.id = np.uint64(3)
+    image.id = np.array([1, 2, 3], np.uint64)
+    tokens.ids = np.ones(37, np.int64)
 
 
 def channels() -> None:
