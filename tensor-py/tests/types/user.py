@@ -41,8 +41,9 @@ class Scene(tb.Record, name="vision.scene"):
 def poses(scene: Scene) -> None:
     assert_type(scene.pose, Pose)
     assert_type(scene.last, Pose | None)
-    assert_type(scene.pose.position, tb.Field)
-    assert_type(scene.pose.outline, tb.Field | None)
+    assert_type(scene.pose.position.numpy(), NDArray[np.float32])
+    outline: tb.Field | None = scene.pose.outline
+    print(outline)
     assert_type(scene.pose.points, int)
     scene.pose.position[:] = 0.0
     scene.pose.points = 3
