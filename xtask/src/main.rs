@@ -4,6 +4,7 @@
 //! already there, and ends with a non-zero status when anything failed.
 
 mod bench;
+mod chaos;
 mod command;
 mod demo;
 mod dist;
@@ -41,6 +42,8 @@ enum Task {
     Loom,
     /// Kill processes at every step that others can see (a part of `test`)
     Crash,
+    /// Kill and stop processes at random while they call, and check every answer
+    Chaos(chaos::Options),
     /// Run the benchmarks, Rust and Python
     Bench(bench::Options),
     /// Build the Python wheel and source archive into dist/
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Loom => variant::LOOM.test(),
         Task::Crash => variant::CRASH.test(),
+        Task::Chaos(options) => chaos::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Dist => dist::run(),
         Task::Setup => setup::run(),
