@@ -23,6 +23,20 @@ def test_there_are_pages() -> None:
     assert {page.name for page in PAGES} >= {"README.md", "quickstart-python.md", "who-owns-the-slot.md", "why-is-my-arena-full.md"}
 
 
+def test_every_environment_variable_is_documented() -> None:
+    sources = [
+        path.read_text()
+        for folder in ("tensor-core/src", "tensor-py/src", "tensor-py/python")
+        for path in (PROJECT.parent / folder).rglob("*")
+        if path.suffix in (".rs", ".py")
+    ]
+    named = {name for text in sources for name in re.findall(r'"(TENSORBRIDGE_[A-Z_]+)"', text)}
+    page = (PROJECT.parent / "docs" / "environment.md").read_text()
+    for_users = {name for name in named if not name.startswith(("TENSORBRIDGE_TEST_", "TENSORBRIDGE_PLANT"))}
+    assert for_users <= set(re.findall(r"^\| `(TENSORBRIDGE_[A-Z_]+)`", page, re.M))
+    assert "TENSORBRIDGE_DIR" in for_users
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_of_a_page_do_what_it_says(run: Run, page: Path) -> None:
     status, output, errors = run("page.py", str(page)).finish()
