@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorbridge as tb
@@ -135,6 +137,47 @@ def test_the_command_writes_records_and_sees_when_they_are_stale(
     assert "\n-    seq = tb.Dim(1, 8)\n+    seq = tb.Dim(1, 16)\n" in output
     status, _, errors = command(run, "stubs", name, "--check")
     assert status == 2 and "--out" in errors
+
+
+class Pose(tb.Record, name="test.pose"):
+    points = tb.Dim(1, 8)
+    position = tb.f32(3, unit="m")
+    outline = tb.f32(points, 2, optional=True)
+
+
+class Scene(tb.Record, name="test.scene"):
+    pose = tb.nested(Pose)
+    id = tb.u64()
+
+
+def test_records_within_records_are_written_as_they_are(hosts: Hosts, name: str, run: Run) -> None:
+    hosts.channel(name, Scene)
+    status, output, errors = command(run, "stubs", name)
+    assert (status, errors) == (0, ""), errors
+    written: dict[str, Any] = {}
+    exec(output, written)
+    assert written["Scene"].schema == Scene.schema
+    assert "    pose.position  f32  [3]" in str(tb.describe(name))
+
+
+def test_a_host_that_does_not_answer_is_a_timeout(name: str, run: Run) -> None:
+    program = run(
+        "-c",
+        "import sys, tensorbridge as tb; sys.path.insert(0, sys.argv[2]); from records import Number\n"
+        "channel = tb.Channel(sys.argv[1], Number); print('hosting', flush=True); __import__('time').sleep(600)",
+        name,
+        str(Path(__file__).parent),
+    )
+    assert program.line() == "hosting"
+    program.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(tb.Timeout, match="host"):
+            tb.describe(name, timeout=0.2)
+    finally:
+        program.signal(signal.SIGCONT)
+    assert tb.describe(name, timeout=30.0).host_pid == program.process.pid
+    program.signal(signal.SIGINT)
+    assert program.finish()[0] != 0
 
 
 @pytest.mark.parametrize("word", ["class", "__private"])
