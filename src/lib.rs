@@ -42,7 +42,8 @@
 #[doc(hidden)]
 pub use tensor_core::__private;
 pub use tensor_core::channel::{
-    Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, Receiver, SendError, Sender,
+    Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, ReceivedRun, Receiver, SendError,
+    Sender,
 };
 #[cfg(all(
     target_os = "linux",

@@ -12,7 +12,7 @@ pub use crate::schema::export_file::check_export;
 pub use crate::schema::nested::{Part, dims, dims_before, fields, fields_before, names, names_len};
 pub use crate::schema::{DType, Dim, Element, Extent, Field, Pad, Schema, Shape, Storage};
 pub use crate::view::nested::{Here, Nested, There};
-pub use crate::view::{RawView, Record};
+pub use crate::view::{RawRun, RawView, Record};
 pub use check::{
     at_most_dims, at_most_fields, check_dtype, check_extent, check_field, check_layout, check_pad,
     check_part, check_shape, check_target, padding,

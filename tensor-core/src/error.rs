@@ -245,6 +245,20 @@ pub enum Error {
         reason: String,
     },
 
+    /// Some records of a run have a field and some lack it.
+    #[error(
+        "optional field `{field}` is absent in {absent} of {records} records: say what to put there (`fill`), or look at the \
+         records one by one"
+    )]
+    PartlyPresent {
+        /// The field.
+        field: String,
+        /// How many records lack it.
+        absent: usize,
+        /// How many records there are.
+        records: usize,
+    },
+
     /// A wait reached its deadline.
     #[error("{what} took longer than {after:?}")]
     Timeout {
@@ -451,6 +465,7 @@ codes! {
     ReadOnly => "TB410", "BufferError";
     StaleDescriptor => "TB411", "BufferError";
     BadDescriptor => "TB412", "ValueError";
+    PartlyPresent => "TB413", "ValueError";
     Timeout => "TB501", "TimeoutError";
     HostDied => "TB502", "ConnectionError";
     WorkerDied => "TB503", "ConnectionError";

@@ -7,12 +7,13 @@ use quote::{format_ident, quote};
 use crate::parse::doc_text;
 use crate::spans::storage;
 use crate::spec::{Extent, Field, PadValue, Shape, Spec};
-use crate::{dtype, export, layout, nested, views};
+use crate::{dtype, export, layout, nested, runs, views};
 
 pub(crate) fn emit(spec: &Spec) -> TokenStream {
     let views = views::declare(spec);
     let methods = views::implement(spec);
     let parts = nested::parts(spec);
+    let (run, run_methods) = (runs::declare(spec), runs::implement(spec));
     let record = record(spec);
     let layout = layout::record(spec);
     let touched = touch_fields(spec);
@@ -20,9 +21,11 @@ pub(crate) fn emit(spec: &Spec) -> TokenStream {
     let export = export::test(spec);
     quote! {
         #views
+        #run
         const _: () = {
             #parts
             #methods
+            #run_methods
             #record
             #layout
             #checks
@@ -62,6 +65,7 @@ fn record(spec: &Spec) -> TokenStream {
         (dims(spec), quote!(&[#(#fields),*]))
     };
     let nested = nested::types(spec);
+    let of_runs = runs::of_record(spec);
     quote! {
         #[automatically_derived]
         impl #private::Record for #ident {
@@ -96,6 +100,7 @@ fn record(spec: &Spec) -> TokenStream {
             fn __raw(__store: &Self::MutStore) -> &#private::RawView<Self, [(); 0]> {
                 &__store.inner.inner
             }
+            #of_runs
         }
     }
 }

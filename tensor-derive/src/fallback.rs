@@ -6,7 +6,7 @@ use syn::DeriveInput;
 use syn::ext::IdentExt;
 
 use crate::spec::{Health, MAX_DIMS, MAX_RANK, Spec};
-use crate::{dtype, names};
+use crate::{dtype, names, runs};
 
 /// Takes out of `spec` what was reported and cannot be printed. Changes nothing in a spec without errors.
 pub(crate) fn repair(spec: &mut Spec) {
@@ -41,6 +41,7 @@ pub(crate) fn opaque(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     let bounds = where_clause.map(|clause| &clause.predicates);
     let name = names::snake_case(&ident.unraw().to_string());
+    let of_runs = runs::of_nothing(private);
     quote! {
         const _: () = {
             #[automatically_derived]
@@ -70,6 +71,7 @@ pub(crate) fn opaque(input: &DeriveInput, private: &TokenStream) -> TokenStream 
                 fn __raw(_: &#private::NoView) -> &#private::RawView<Self, [(); 0]> {
                     #private::core::unreachable!()
                 }
+                #of_runs
             }
         };
     }

@@ -11,6 +11,7 @@ mod layout;
 mod names;
 mod nested;
 mod parse;
+mod runs;
 mod spans;
 mod spec;
 mod types;
@@ -34,6 +35,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// | an array | `x() -> &[f32]`, `x_array()` | `x_mut() -> &mut [f32]`, `x_array_mut()` |
 /// | a symbolic dimension `n` | `n()` | `set_n(length)` |
 /// | another record, `Pose` | `x() -> &PoseRef` | `x_mut() -> &mut PoseMut` |
+///
+/// Records that are received together are seen through `ImageRun`, in which each field is one array with one more dimension in
+/// front: `x() -> &[f32]` of all records where their values are next to each other, and `x_array()`.
 ///
 /// Reading an optional field gives an `Option`; writing a field marks it as present. The `_array` methods give
 /// `ndarray` views of the field's shape. A leading symbolic dimension shortens the slice to the record's own length.

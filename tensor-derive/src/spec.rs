@@ -113,6 +113,9 @@ impl Field {
         if matches!(kind, Store::Array { .. } | Store::Opaque) {
             methods.extend([format!("{name}_array"), format!("{name}_array_mut")]);
         }
+        if self.is_optional() {
+            methods.push(format!("fill_{name}"));
+        }
         methods
     }
 

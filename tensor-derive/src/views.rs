@@ -82,27 +82,27 @@ pub(crate) fn implement(spec: &Spec) -> TokenStream {
 }
 
 /// No program uses every method, and a name the user chose is the user's business: one warning for it is enough.
-fn lints(more: Option<&str>) -> TokenStream {
+pub(crate) fn lints(more: Option<&str>) -> TokenStream {
     let more = more.map(|lint| format_ident!("{lint}"));
     quote!(#[allow(dead_code, #more)])
 }
 
 /// The methods of one field.
-struct Methods<'a> {
-    field: &'a Field,
-    private: &'a TokenStream,
-    vis: &'a syn::Visibility,
+pub(crate) struct Methods<'a> {
+    pub(crate) field: &'a Field,
+    pub(crate) private: &'a TokenStream,
+    pub(crate) vis: &'a syn::Visibility,
     /// Where it is in the schema.
-    at: TokenStream,
+    pub(crate) at: TokenStream,
     /// Which of the nested records it is, if it is one.
     pick: TokenStream,
     /// The element's type: as the user wrote it where that can be seen, so that documentation shows `&[f32]`.
-    element: TokenStream,
-    kind: Store,
+    pub(crate) element: TokenStream,
+    pub(crate) kind: Store,
 }
 
 impl<'a> Methods<'a> {
-    fn new(at: usize, field: &'a Field, spec: &'a Spec) -> Methods<'a> {
+    pub(crate) fn new(at: usize, field: &'a Field, spec: &'a Spec) -> Methods<'a> {
         let private = &spec.private;
         let kind = field.kind();
         let element = match &kind {
@@ -269,7 +269,7 @@ impl<'a> Methods<'a> {
         (self.spanned(quote!(#option<#ty>)), body)
     }
 
-    fn slice(&self, reference: &TokenStream) -> TokenStream {
+    pub(crate) fn slice(&self, reference: &TokenStream) -> TokenStream {
         let element = &self.element;
         let slice = quote_spanned!(Ends::of(&self.field.ty).last=> [#element]);
         self.spanned(quote!(#reference #slice))
@@ -309,7 +309,7 @@ impl<'a> Methods<'a> {
     }
 
     /// The tokens of a type, an error about which points at the field's own type.
-    fn spanned(&self, tokens: TokenStream) -> TokenStream {
+    pub(crate) fn spanned(&self, tokens: TokenStream) -> TokenStream {
         let ends = Ends::of(&self.field.ty);
         let last = ends.last;
         let mut tokens: Vec<_> = tokens.into_iter().collect();
@@ -320,7 +320,7 @@ impl<'a> Methods<'a> {
     }
 
     /// The user's own documentation, or else the field's name; then what this method does.
-    fn docs(&self, more: Option<&str>) -> TokenStream {
+    pub(crate) fn docs(&self, more: Option<&str>) -> TokenStream {
         let docs = &self.field.docs;
         let own = docs.is_empty().then(|| format!("The field `{}`.", unraw(&self.field.ident))).into_iter();
         let more = more.map(str::to_owned).into_iter().chain(self.panics(Access::Slice));

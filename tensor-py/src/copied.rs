@@ -9,9 +9,12 @@ pub(crate) enum Reason {
     Assigned,
     /// The consumer asked for a copy: `torch.from_dlpack(field, copy=True)`.
     Requested,
+    /// Records of a run are of different lengths, or lack a field: what was written where they have nothing.
+    Padded,
 }
 
-const REASONS: [(Reason, &str); 2] = [(Reason::Assigned, "assigned"), (Reason::Requested, "requested")];
+const REASONS: [(Reason, &str); 3] =
+    [(Reason::Assigned, "assigned"), (Reason::Requested, "requested"), (Reason::Padded, "padded")];
 
 static BYTES: [AtomicU64; REASONS.len()] = [const { AtomicU64::new(0) }; REASONS.len()];
 

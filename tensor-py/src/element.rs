@@ -1,12 +1,9 @@
 //! Single elements: from Python's numbers to a dtype's bytes and back.
 
-use half::{bf16, f16};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt};
 use tensor_core::Error;
 use tensor_core::schema::DType;
-
-use crate::float8::{E4M3FN, E5M2};
 
 /// The bytes of one element; as many of them as the dtype has.
 pub(crate) type Bytes = [u8; 16];
@@ -28,12 +25,6 @@ pub(crate) fn decode<'py>(py: Python<'py>, dtype: DType, bytes: &Bytes) -> PyRes
         DType::I16 => PyInt::new(py, i16::from_ne_bytes(first(bytes))).into_any(),
         DType::I32 => PyInt::new(py, i32::from_ne_bytes(first(bytes))).into_any(),
         DType::I64 => PyInt::new(py, i64::from_ne_bytes(first(bytes))).into_any(),
-        DType::F16 => float(f16::from_ne_bytes(first(bytes)).to_f64()),
-        DType::BF16 => float(bf16::from_ne_bytes(first(bytes)).to_f64()),
-        DType::F32 => float(f32::from_ne_bytes(first(bytes)).into()),
-        DType::F64 => float(f64::from_ne_bytes(first(bytes))),
-        DType::F8E4M3FN => float(E4M3FN.decode(bytes[0])),
-        DType::F8E5M2 => float(E5M2.decode(bytes[0])),
         DType::C64 => {
             let [a, b, c, d, e, f, g, h] = first(bytes);
             complex(f32::from_ne_bytes([a, b, c, d]).into(), f32::from_ne_bytes([e, f, g, h]).into())
@@ -42,7 +33,10 @@ pub(crate) fn decode<'py>(py: Python<'py>, dtype: DType, bytes: &Bytes) -> PyRes
             let imaginary = std::array::from_fn(|index| bytes[index + 8]);
             complex(f64::from_ne_bytes(first(bytes)), f64::from_ne_bytes(imaginary))
         }
-        other => unreachable!("the table lacks {other}"),
+        other => match other.decode_float(bytes) {
+            Some(value) => float(value),
+            None => unreachable!("the table lacks {other}"),
+        },
     })
 }
 
@@ -79,20 +73,7 @@ pub(crate) fn encode(field: &str, dtype: DType, value: &Bound<'_, PyAny>) -> Res
             _ => pack([re.to_ne_bytes(), im.to_ne_bytes()]),
         });
     }
-    encode_float(dtype, real(value).ok_or_else(wrong)?).ok_or_else(wrong)
-}
-
-/// The bytes of a number in one of the real floating-point dtypes; `None` for another dtype.
-pub(crate) fn encode_float(dtype: DType, value: f64) -> Option<Bytes> {
-    Some(match dtype {
-        DType::F16 => pack([f16::from_f64(value).to_ne_bytes()]),
-        DType::BF16 => pack([bf16::from_f64(value).to_ne_bytes()]),
-        DType::F32 => pack([(value as f32).to_ne_bytes()]),
-        DType::F64 => pack([value.to_ne_bytes()]),
-        DType::F8E4M3FN => pack([[E4M3FN.encode(value)]]),
-        DType::F8E5M2 => pack([[E5M2.encode(value)]]),
-        _ => return None,
-    })
+    dtype.encode_float(real(value).ok_or_else(wrong)?).ok_or_else(wrong)
 }
 
 fn pack<const N: usize, const PARTS: usize>(parts: [[u8; N]; PARTS]) -> Bytes {

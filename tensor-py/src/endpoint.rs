@@ -5,13 +5,15 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tensor_core::dynamic::{
-    DynClient, DynExchange, DynReceiver, DynSender, DynServer, EndpointOptions, supervisor,
+    DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, supervisor,
 };
 use tensor_core::{Error, RemoteError};
 
+use crate::copied::{Reason, count};
 use crate::errors::raise;
 use crate::pins;
 use crate::port::Port;
@@ -117,6 +119,19 @@ macro_rules! endpoint {
     };
 }
 
+/// How many records a run may have.
+fn at_least_one(max: isize) -> PyResult<usize> {
+    match usize::try_from(max) {
+        Ok(max) if max > 0 => Ok(max),
+        _ => Err(PyValueError::new_err(format!("a run has at least 1 record; found {max}"))),
+    }
+}
+
+fn received_run(record: DynRecord) -> Handle {
+    count(Reason::Padded, record.filled_bytes());
+    Handle::new(record, Origin::Nobody)
+}
+
 /// The name that an error uses for a class.
 const fn lower(class: &str) -> &'static str {
     match class.as_bytes()[0] {
@@ -163,6 +178,21 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
     fn try_receive(&self) -> PyResult<Option<Handle>> {
         let record = self.port.get()?.try_receive().map_err(raise)?;
         Ok(record.map(|record| Handle::new(record, Origin::Nobody)))
+    }
+
+    /// Up to `max` records as one run.
+    fn receive_many(&self, py: Python<'_>, max: isize, timeout: Option<f64>) -> PyResult<Handle> {
+        let (receiver, max, timeout) = (self.port.get()?, at_least_one(max)?, seconds(timeout)?);
+        let record = detached(py, || self.port.glance(), |look| receiver.receive_many(max, timeout, look))?;
+        Ok(received_run(record))
+    }
+
+    /// Up to `max` records as one run, if there are any now.
+    fn try_receive_many(&self, py: Python<'_>, max: isize) -> PyResult<Option<Handle>> {
+        let (receiver, max) = (self.port.get()?, at_least_one(max)?);
+        // Detached: filling up records of different lengths may take a while.
+        let record = py.detach(|| receiver.try_receive_many(max)).map_err(raise)?;
+        Ok(record.map(received_run))
     }
 });
 

@@ -92,6 +92,7 @@ fn doc(name: &str) -> &'static str {
         "ReadOnly" => "A received record cannot be written.",
         "StaleDescriptor" => "The record that a descriptor was made of is gone.",
         "BadDescriptor" => "A descriptor names no field of the arena.",
+        "PartlyPresent" => "Some records of a run have an optional field and some lack it.",
         "Timeout" => "A wait reached its deadline.",
         "HostDied" => "The process that hosts the arena is gone. What is held stays valid.",
         "WorkerDied" => {
@@ -185,6 +186,7 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::ReadOnly { field } => set!(field),
         Error::StaleDescriptor { slot, generation } => set!(slot, generation),
         Error::BadDescriptor { reason } => set!(reason),
+        Error::PartlyPresent { field, absent, records } => set!(field, absent, records),
         Error::Timeout { what, after } => set!(what, after = after.as_secs_f64()),
         Error::HostDied { name, pid } => set!(name, pid),
         Error::WorkerDied { name, attempts, reason } => set!(name, attempts, reason),

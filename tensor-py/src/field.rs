@@ -6,16 +6,18 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyDict, PySlice, PyTuple, PyType};
+use pyo3::types::{IntoPyDict, PyBool, PyDict, PySlice, PyTuple, PyType};
 use pyo3::{ffi, intern};
 use tensor_core::Error;
 use tensor_core::dynamic::FieldView;
 use tensor_core::schema::DType;
 
+use crate::copied::{Reason, count};
 use crate::dlpack::abi::{CPU, DLPackVersion};
 use crate::dlpack::export::{Owner, capsule};
 use crate::errors::raise;
 use crate::record::Handle;
+use crate::source::Value;
 use crate::{assign, buffer, dtype, element, torch};
 
 /// A field of a record, or of a run of records, which has one more dimension in front.
@@ -272,10 +274,31 @@ impl Field {
         Ok(self.view(py)?.ptr().as_ptr() as usize)
     }
 
-    /// Whether it was written.
+    /// Whether it was written; of a run, an array that says so of each record.
     #[getter]
-    fn present(&self, py: Python<'_>) -> PyResult<bool> {
-        self.record.get().with(py, |record| Ok(record.is_present(self.index)))
+    fn present<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let handle = self.record.get();
+        let present: Vec<bool> =
+            handle.with(py, |record| Ok(record.presence_by_row(self.index).collect()))?;
+        match handle.run() {
+            Some(_) => py.import("numpy")?.call_method1("array", (present, "bool")),
+            None => Ok(PyBool::new(py, present == [true]).to_owned().into_any()),
+        }
+    }
+
+    /// The same field of a run, with a value in the records that lack it.
+    fn filled<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let (field, dtype) = (slf.get(), slf.get().declared().dtype());
+        let value = Value::of(value, field.declared().name(), dtype, &[])?;
+        let Value::Element(element) = value else {
+            return Err(PyTypeError::new_err("one number fills a field: field.filled(0)"));
+        };
+        let filled = field.record.get().with(slf.py(), |record| {
+            let lacking = !record.is_present(field.index) && !record.is_writable();
+            Ok(if lacking { record.fill_absent(field.index, &element[..dtype.size()]) } else { 0 })
+        })?;
+        count(Reason::Padded, filled);
+        Ok(slf.clone())
     }
 
     /// Whether it may be written.

@@ -13,7 +13,6 @@ mod element;
 mod endpoint;
 mod errors;
 mod field;
-mod float8;
 mod host;
 mod modules;
 mod numbers;

@@ -104,7 +104,7 @@ pub(crate) fn convert<'py>(
     let doubles = PyBuffer::<f64>::get(&doubles)?.to_vec(array.py())?;
     let mut bytes = Vec::with_capacity(doubles.len() * wanted.size());
     for number in doubles {
-        let encoded = element::encode_float(wanted, number).ok_or_else(|| wrong("numbers".to_owned()))?;
+        let encoded = wanted.encode_float(number).ok_or_else(|| wrong("numbers".to_owned()))?;
         bytes.extend_from_slice(&encoded[..wanted.size()]);
     }
     Ok(Converted::Bytes(bytes))

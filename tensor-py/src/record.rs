@@ -159,8 +159,8 @@ impl Handle {
             .get(index)
             .ok_or_else(|| pyo3::exceptions::PyIndexError::new_err(format!("no field {index}")))?;
         if !handle.writable && declared.may_be_absent() {
-            let present = handle.with(slf.py(), |record| Ok(record.is_present(index)))?;
-            if !present {
+            let absent = handle.with(slf.py(), |record| Ok(record.is_absent(index)))?;
+            if absent {
                 return Ok(None);
             }
         }
@@ -172,7 +172,27 @@ impl Handle {
         crate::assign::assign(slf.py(), slf.get(), index, value)
     }
 
-    /// The length of symbolic dimension `index`; None before it is set.
+    /// Record `row` of a run, alone and to be read. It keeps the whole run.
+    fn row(&self, py: Python<'_>, row: isize) -> PyResult<Handle> {
+        let records = self.run.ok_or_else(|| {
+            let reason = "it is a record alone: only a run has rows".to_owned();
+            raise(Error::Refused { name: self.schema.name().to_owned(), reason })
+        })?;
+        let from_end = if row < 0 { row + records as isize } else { row };
+        let found =
+            self.with(py, |record| Ok(usize::try_from(from_end).ok().and_then(|at| record.row(at))))?;
+        let record = found.ok_or_else(|| {
+            pyo3::exceptions::PyIndexError::new_err(format!("row {row} of a run of {records}"))
+        })?;
+        Ok(Handle::new(record, Origin::Nobody))
+    }
+
+    /// The length of symbolic dimension `index` in each record of a run; None where it is not set.
+    fn lengths(&self, py: Python<'_>, index: usize) -> PyResult<Vec<Option<u64>>> {
+        self.with(py, |record| Ok(record.lengths_by_row(index).collect()))
+    }
+
+    /// The length of symbolic dimension `index`, of a run the longest; None before it is set.
     fn dim(&self, py: Python<'_>, index: usize) -> PyResult<Option<u64>> {
         self.with(py, |record| Ok(record.dim(index)))
     }

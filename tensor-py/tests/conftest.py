@@ -117,8 +117,8 @@ class Hosts:
     def __init__(self) -> None:
         self.hosts: list[tuple[tb.Channel | tb.Service, int]] = []
 
-    def channel(self, name: str, record: type[tb.Record], slots: int = 4) -> tb.Channel:
-        host = tb.Channel(name, record, slots=slots)
+    def channel(self, name: str, record: type[tb.Record], slots: int = 4, **options: Any) -> tb.Channel:
+        host = tb.Channel(name, record, slots=slots, **options)
         self.hosts.append((host, slots))
         return host
 

@@ -57,6 +57,12 @@ impl Claim {
         }
     }
 
+    /// Whether the hold is still this process's.
+    #[inline]
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
     /// Notes that this hold is no longer this process's, because a transition gave it away.
     #[inline]
     pub(super) fn settle(&self) {

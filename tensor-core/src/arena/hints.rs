@@ -7,6 +7,8 @@
 //! An arena of at most [`SMALL`] slots keeps none: looking at all its words is cheaper than moving a line of hints from
 //! core to core twice for each record.
 
+use std::ops::Range;
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// The most slots of an arena without hints.
@@ -37,6 +39,26 @@ impl<'a> Hints<'a> {
     pub(crate) fn clear(self, slot: usize) {
         if let Some(word) = self.words.get(slot / 64) {
             word.fetch_and(!(1 << (slot % 64)), Ordering::AcqRel);
+        }
+    }
+
+    /// As [`Hints::set`] for neighbours.
+    #[inline]
+    pub(crate) fn set_run(self, slots: Range<usize>) {
+        for (index, mask) in masks(slots) {
+            if let Some(word) = self.words.get(index) {
+                word.fetch_or(mask, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// As [`Hints::clear`] for neighbours.
+    #[inline]
+    pub(crate) fn clear_run(self, slots: Range<usize>) {
+        for (index, mask) in masks(slots) {
+            if let Some(word) = self.words.get(index) {
+                word.fetch_and(!mask, Ordering::AcqRel);
+            }
         }
     }
 
@@ -74,6 +96,18 @@ impl<'a> Hints<'a> {
     }
 }
 
+/// The words that the bits of a range are in, and those bits.
+fn masks(mut slots: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+    std::iter::from_fn(move || {
+        let index = slots.start / 64;
+        let end = slots.end.min(64 * (index + 1));
+        let count = end.checked_sub(slots.start).filter(|count| *count > 0)?;
+        let mask = (u64::MAX >> (64 - count)) << (slots.start % 64);
+        slots.start = end;
+        Some((index, mask))
+    })
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -90,6 +124,19 @@ mod tests {
         assert_eq!(hints.iter_from(64).collect::<Vec<_>>(), [64, 130, 191, 0, 63]);
         assert_eq!(hints.iter_from(100).collect::<Vec<_>>(), [130, 191, 0, 63, 64]);
         assert_eq!(hints.iter_from(1).collect::<Vec<_>>(), [63, 64, 130, 191, 0]);
+    }
+
+    #[test]
+    fn a_run_of_hints_is_every_hint_of_it_and_no_other() {
+        for (start, end) in [(0, 0), (0, 1), (3, 64), (63, 65), (0, 192), (70, 130), (64, 128), (191, 192)] {
+            let words = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
+            let hints = Hints::new(&words, 192);
+            hints.set_run(start..end);
+            assert!(hints.iter_from(0).eq(start..end), "{start}..{end}");
+            hints.set_run(0..192);
+            hints.clear_run(start..end);
+            assert!(hints.iter_from(0).eq((0..start).chain(end..192)), "{start}..{end}");
+        }
     }
 
     #[test]

@@ -272,7 +272,13 @@ impl Arena {
     }
 
     #[inline]
-    fn claim(self: &Arc<Self>, slot: usize, word: Word, side: Side) -> Result<Claim, Error> {
+    pub(super) fn claim(
+        self: &Arc<Self>,
+        slot: usize,
+        word: Word,
+        side: Side,
+        now: u32,
+    ) -> Result<Claim, Error> {
         if self.claimed[slot].swap(1, Ordering::AcqRel) != 0 {
             // The word said free, or ready, while this process still holds the slot.
             return Err(self.corrupt(slot, word));
@@ -282,7 +288,7 @@ impl Arena {
             Side::Sender => &block.sender_since,
             Side::Receiver => &block.receiver_since,
         };
-        since.store(monotonic_ms(), Ordering::Relaxed);
+        since.store(now, Ordering::Relaxed);
         Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
     }
 
@@ -306,7 +312,7 @@ impl Arena {
             hot.or_else(|| ops::loan(&self.control, self.me, usize::from(self.me), look))
         };
         let Some((slot, word)) = found else { return Ok(None) };
-        let claim = self.claim(slot, word, Side::Sender)?;
+        let claim = self.claim(slot, word, Side::Sender, monotonic_ms())?;
         let block = self.control.block(slot);
         store_if_new(&block.sender_fields, 0);
         store_if_new(&block.receiver_fields, 0);
@@ -321,21 +327,24 @@ impl Arena {
         self.check_process()?;
         loop {
             let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
-            let claim = self.claim(slot, word, Side::Receiver)?;
+            let claim = self.claim(slot, word, Side::Receiver, monotonic_ms())?;
             if claim.is_expired() {
                 claim.expire()?;
                 continue;
             }
-            self.prepare_take(slot);
+            self.prepare_take(slot, true);
             return Ok(Some(claim));
         }
     }
 
-    /// A record was taken alone: counts that, and clears what an earlier worker may have left of its reply.
-    fn prepare_take(&self, slot: usize) {
+    /// A record was taken: counts that if it was taken alone, and clears what an earlier worker may have left of its reply.
+    #[inline]
+    pub(super) fn prepare_take(&self, slot: usize, alone: bool) {
         let block = self.control.block(slot);
-        let attempts = block.attempts.load(Ordering::Relaxed);
-        block.attempts.store(attempts.saturating_add(1), Ordering::Relaxed);
+        if alone {
+            let attempts = block.attempts.load(Ordering::Relaxed);
+            block.attempts.store(attempts.saturating_add(1), Ordering::Relaxed);
+        }
         block.reply_presence.store(0, Ordering::Relaxed);
         block.status.store(Status::Answered as u32, Ordering::Relaxed);
         let first_reply_dim = self.request.schema.dims().len();
@@ -347,25 +356,38 @@ impl Arena {
     /// Lets go of a side of a slot. Called by a dropped [`Claim`] only.
     #[inline]
     pub(super) fn release(&self, slot: usize, side: Side) {
+        if self.release_unannounced(slot, side) {
+            ops::announce_free(&self.control, slot..slot + 1);
+        }
+    }
+
+    /// As [`Arena::release`]; whether the slot became free, which is left to be announced.
+    #[inline]
+    pub(super) fn release_unannounced(&self, slot: usize, side: Side) -> bool {
         if self.fork.in_child() {
-            return;
+            return false;
         }
         // Before the word: once that is free, another thread of this process may claim the slot.
         self.claimed[slot].store(0, Ordering::Release);
         let service = self.reply.is_some();
         let result = match side {
-            Side::Sender => ops::let_go(&self.control, slot, |word| word.release_sender(self.me, service)),
+            Side::Sender => {
+                ops::let_go_unannounced(&self.control, slot, |word| word.release_sender(self.me, service))
+            }
             Side::Receiver => {
                 if service && Word(self.control.word(slot).load(Ordering::Acquire)).is(Phase::Taken) {
                     let status = Status::Dropped as u32;
                     self.control.block(slot).status.store(status, Ordering::Relaxed);
                 }
-                ops::let_go(&self.control, slot, |word| word.release_receiver(self.me))
+                ops::let_go_unannounced(&self.control, slot, |word| word.release_receiver(self.me))
             }
         };
         match result {
-            Ok(word) if word.is(Phase::Free) => self.warm.store(slot as u32 + 1, Ordering::Relaxed),
-            Ok(_) => {}
+            Ok(word) if word.is(Phase::Free) => {
+                self.warm.store(slot as u32 + 1, Ordering::Relaxed);
+                true
+            }
+            Ok(_) => false,
             Err(word) => {
                 tracing::error!(
                     arena = self.name,
@@ -373,6 +395,7 @@ impl Arena {
                     ?word,
                     "a peer changed a slot that this process held"
                 );
+                false
             }
         }
     }

@@ -16,6 +16,7 @@ mod control;
 mod failure;
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) mod fuzz;
+mod grow;
 #[cfg(not(loom))]
 mod header;
 mod hints;
@@ -32,11 +33,14 @@ mod ops;
 mod recoveries;
 #[cfg(connects)]
 mod recovery;
+#[cfg(not(loom))]
+mod run;
 #[cfg(any(connects, loom))]
 mod settle;
 mod shared;
 #[cfg(all(test, connects))]
 mod testing;
+mod ticket;
 #[cfg(not(loom))]
 mod transitions;
 mod word;
@@ -49,6 +53,7 @@ pub(crate) use {
     header::{MUTATES_REQUEST, RING_ORDER, SPARSE},
     layout::{Plan, SLOTS},
     mapped::{Arena, Expected, Half, MAX_ATTEMPTS, Part, Status},
+    run::ClaimRun,
     word::ParticipantId,
 };
 #[cfg(not(loom))]

@@ -3,8 +3,11 @@
 //! Each is at most one successful compare-and-swap on a slot's word. What follows it - hints, bells - may be cut off
 //! at any instruction by a kill and is then found by whoever scans the words.
 
+use std::ops::Range;
+
 use super::hints::Hints;
 use super::shared::Shared;
+use super::ticket::Ticket;
 use super::word::{ParticipantId, Phase, Word};
 use crate::sync::{Bug, Ordering, fence_after_swap, planted};
 use crate::wait::Look;
@@ -43,7 +46,7 @@ pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) ->
 }
 
 /// Whether there may be a slot in this phase: by its hints, or by the words where there are none.
-fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bool {
+pub(super) fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bool {
     if planted(Bug::KeepsTheRing) {
         return false;
     }
@@ -62,14 +65,14 @@ pub(crate) fn publish(
     slot: usize,
     keep_hold: bool,
 ) -> Result<Word, Word> {
-    let ticket = shared.next_ticket().fetch_add(1, Ordering::AcqRel);
+    let ticket = Ticket::new(shared.next_ticket().fetch_add(Ticket::STEP, Ordering::AcqRel), me);
     if !planted(Bug::TicketAfterReady) {
-        shared.ticket(slot).store(ticket, Ordering::Relaxed);
+        shared.ticket(slot).store(ticket.0, Ordering::Relaxed);
     }
     shared.caller_asleep(slot).store(0, Ordering::Relaxed);
     let ready = step(shared, slot, |word| word.send(me, keep_hold))?;
     if planted(Bug::TicketAfterReady) {
-        shared.ticket(slot).store(ticket, Ordering::Relaxed);
+        shared.ticket(slot).store(ticket.0, Ordering::Relaxed);
     }
     announce_ready(shared, slot);
     Ok(ready)
@@ -84,17 +87,23 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
 
 /// READY -> TAKEN for the slot with the lowest ticket. `None` also when the words do not stay still.
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
+    let (slot, taken) = take_lowest(shared, me, look)?;
+    shared.ready_hints().clear(slot);
+    // As after a loan.
+    shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
+    Some((slot, taken))
+}
+
+/// The step of [`take`] itself; hint and bell are left to the caller.
+#[inline]
+pub(super) fn take_lowest(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let mut retries = RETRIES;
     loop {
         let (slot, found) = lowest_ready(shared, look, &mut retries)?;
         let taken = found.take(me)?;
-        if swap(shared, slot, found, taken).is_err() {
-            continue;
+        if swap(shared, slot, found, taken).is_ok() {
+            return Some((slot, taken));
         }
-        shared.ready_hints().clear(slot);
-        // As after a loan.
-        shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
-        return Some((slot, taken));
     }
 }
 
@@ -137,24 +146,38 @@ pub(crate) fn let_go(
     slot: usize,
     next: impl Fn(Word) -> Option<Word>,
 ) -> Result<Word, Word> {
+    let word = let_go_unannounced(shared, slot, next)?;
+    if word.is(Phase::Free) {
+        announce_free(shared, slot..slot + 1);
+    }
+    Ok(word)
+}
+
+/// As [`let_go`], but that a slot became free is left to be announced, with others perhaps.
+#[inline]
+pub(super) fn let_go_unannounced(
+    shared: &impl Shared,
+    slot: usize,
+    next: impl Fn(Word) -> Option<Word>,
+) -> Result<Word, Word> {
     let word = step(shared, slot, next)?;
     if planted(Bug::ClearsAnothersHint) {
         shared.ready_hints().clear(slot);
     }
-    match word.phase() {
-        Some(Phase::Free) => {
-            shared.free_hints().set(slot);
-            shared.free_bell().ring();
+    if word.is(Phase::Done) {
+        fence_after_swap(Bug::NoFenceBeforeWake);
+        if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
+            shared.wake_caller(slot);
         }
-        Some(Phase::Done) => {
-            fence_after_swap(Bug::NoFenceBeforeWake);
-            if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
-                shared.wake_caller(slot);
-            }
-        }
-        _ => {}
     }
     Ok(word)
+}
+
+/// Sets the hints of FREE slots and wakes one who waits for any; whoever is woken wakes the next.
+#[inline]
+pub(super) fn announce_free(shared: &impl Shared, slots: Range<usize>) {
+    shared.free_hints().set_run(slots);
+    shared.free_bell().ring();
 }
 
 /// Repeats a transition until its compare-and-swap succeeds; the word it was refused on is the error.
@@ -176,7 +199,7 @@ pub(crate) fn step(
 }
 
 #[inline]
-fn swap(shared: &impl Shared, slot: usize, found: Word, wanted: Word) -> Result<(), Word> {
+pub(super) fn swap(shared: &impl Shared, slot: usize, found: Word, wanted: Word) -> Result<(), Word> {
     let word = shared.word(slot);
     if planted(Bug::StoresBlindly) {
         word.store(wanted.0, Ordering::Release);

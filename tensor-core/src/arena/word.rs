@@ -39,7 +39,8 @@ pub(crate) type ParticipantId = u16;
 /// The largest participant number that fits a word.
 pub(crate) const MAX_PARTICIPANT: ParticipantId = (1 << ID_BITS) - 1;
 
-const ID_BITS: u32 = 10;
+/// How many bits a participant number has.
+pub(crate) const ID_BITS: u32 = 10;
 const GONE: u64 = 1 << 3;
 const NOT_REPEATABLE: u64 = 1 << 4;
 const SENDER_SHIFT: u32 = 5;

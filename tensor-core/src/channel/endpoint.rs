@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::arena::{Arena, Claim, Expected, Part, Status};
+use crate::arena::{Arena, Claim, ClaimRun, Expected, Part, Status};
 use crate::error::{Error, Full};
 use crate::peer::{Role, attach};
 use crate::wait::{Look, Patience, Sleep, WaitStrategy, wait_for};
@@ -132,6 +132,24 @@ impl Endpoint {
     ) -> Result<Claim, Error> {
         let what = if self.arena.reply().is_some() { "a request" } else { "a record" };
         self.wait(what, timeout, look_around, self.arena.ready_bell(), |look| self.arena.try_take(look))
+    }
+
+    /// The record that was sent first and up to `max - 1` that are ready beside it, if there is one now.
+    pub(crate) fn try_take_run(&self, max: usize) -> Result<Option<ClaimRun>, Error> {
+        self.arena.try_take_run(max, Look::Words)
+    }
+
+    /// The record that was sent first, waiting for it for up to `timeout`, and up to `max - 1` that are ready beside it
+    /// then.
+    pub(crate) fn take_run(
+        &self,
+        max: usize,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<ClaimRun, Error> {
+        self.wait("a record", timeout, look_around, self.arena.ready_bell(), |look| {
+            self.arena.try_take_run(max, look)
+        })
     }
 
     /// Waits for the answer to a published request.

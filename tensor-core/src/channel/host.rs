@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, Recoveries, SLOTS, SPARSE};
+use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, RING_ORDER, Recoveries, SLOTS, SPARSE};
 use crate::error::Error;
 use crate::peer::Host;
 use crate::schema::{Schema, is_schema_name};
@@ -118,6 +118,14 @@ impl<R: Record> ChannelBuilder<R> {
     /// that no call is slowed down, or killed, by a missing page.
     pub fn sparse(mut self, sparse: bool) -> Self {
         self.options.set(SPARSE, sparse);
+        self
+    }
+
+    /// Whether loans go round the ring of slots, so that records sent one after the other lie side by side and are received
+    /// together ([`Receiver::receive_many`](super::Receiver::receive_many)), instead of using a free slot whose memory is
+    /// warm.
+    pub fn ring_order(mut self, ring: bool) -> Self {
+        self.options.set(RING_ORDER, ring);
         self
     }
 

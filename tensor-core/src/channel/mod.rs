@@ -9,6 +9,7 @@ mod host;
 mod loan;
 mod receiver;
 mod record;
+mod run;
 mod sender;
 
 pub(crate) use builder::Connect;
@@ -23,4 +24,5 @@ pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
+pub use run::ReceivedRun;
 pub use sender::Sender;

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, RefRecord, endpoint_methods, in_slot};
-use crate::arena::{Claim, Expected, Half};
+use super::{Connect, Endpoint, EndpointBuilder, ReceivedRun, RefRecord, endpoint_methods, in_slot};
+use crate::arena::{Claim, ClaimRun, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
@@ -64,6 +64,55 @@ impl<R: Record> Receiver<R> {
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub fn try_receive(&self) -> Result<Option<Received<R>>, Error> {
         self.endpoint.try_take()?.map(Self::record).transpose()
+    }
+
+    fn run(claims: ClaimRun) -> Result<ReceivedRun<R>, Error> {
+        // SAFETY: `connect` compared `R::SCHEMA` with the arena's schema, and that the arena is a one-way channel.
+        unsafe { ReceivedRun::adopt(claims) }
+    }
+
+    /// Up to `max` records as one batch, without a copy: waits for the record that was sent first for up to the timeout, and
+    /// takes with it what is ready then and lies beside it in memory.
+    ///
+    /// Each sender's records are in the order sent. A batch is longest when the channel's
+    /// [`ring_order`](super::ChannelBuilder::ring_order) is on. Records in hand when this process is killed are received by
+    /// another.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::HostDied`], [`Error::Forked`], [`Error::Corrupt`].
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn receive_many(&self, max: usize) -> Result<ReceivedRun<R>, Error> {
+        self.receive_many_within(max, self.endpoint.timeout())
+    }
+
+    /// As [`Receiver::receive_many`], waiting for up to `timeout`.
+    ///
+    /// # Errors
+    /// As [`Receiver::receive_many`].
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn receive_many_timeout(&self, max: usize, timeout: Duration) -> Result<ReceivedRun<R>, Error> {
+        self.receive_many_within(max, Some(timeout))
+    }
+
+    fn receive_many_within(&self, max: usize, timeout: Option<Duration>) -> Result<ReceivedRun<R>, Error> {
+        assert!(max > 0, "a run has at least one record");
+        Self::run(self.endpoint.take_run(max, timeout, &mut || Ok(()))?)
+    }
+
+    /// Up to `max` records as one batch, if there is one now. See [`Receiver::receive_many`].
+    ///
+    /// # Errors
+    /// [`Error::Forked`], [`Error::Corrupt`].
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn try_receive_many(&self, max: usize) -> Result<Option<ReceivedRun<R>>, Error> {
+        assert!(max > 0, "a run has at least one record");
+        self.endpoint.try_take_run(max)?.map(Self::run).transpose()
     }
 }
 

@@ -350,6 +350,35 @@ impl DynReceiver {
     pub fn try_receive(&self) -> Result<Option<DynRecord>, Error> {
         self.endpoint.try_take()?.map(DynRecord::received).transpose()
     }
+
+    /// Up to `max` records as one batch.
+    ///
+    /// # Errors
+    /// As [`Receiver::receive_many`](crate::channel::Receiver::receive_many).
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn receive_many(
+        &self,
+        max: usize,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynRecord, Error> {
+        assert!(max > 0, "a run has at least one record");
+        DynRecord::received_run(self.endpoint.take_run(max, timeout, look_around)?)
+    }
+
+    /// Up to `max` records as one batch, if there is one now.
+    ///
+    /// # Errors
+    /// As [`Receiver::try_receive_many`](crate::channel::Receiver::try_receive_many).
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn try_receive_many(&self, max: usize) -> Result<Option<DynRecord>, Error> {
+        assert!(max > 0, "a run has at least one record");
+        self.endpoint.try_take_run(max)?.map(DynRecord::received_run).transpose()
+    }
 }
 
 impl DynClient {

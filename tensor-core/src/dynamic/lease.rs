@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use crate::arena::Claim;
+use crate::arena::{Claim, ClaimRun};
 use crate::schema::{COLUMN_ALIGN, Column};
 
 /// A hold on the memory of a record, or of a run of records, shared by everything that leads to it. The memory is
@@ -19,8 +19,20 @@ pub struct Lease {
 pub(super) enum Memory {
     /// A claimed slot.
     Slot(Claim),
+    /// Neighbouring claimed slots: a batch.
+    Slots(ClaimRun),
     /// This process's heap.
     Heap(Heap),
+}
+
+impl Memory {
+    fn claims(&self) -> &[Claim] {
+        match self {
+            Memory::Slot(claim) => std::slice::from_ref(claim),
+            Memory::Slots(claims) => claims,
+            Memory::Heap(_) => &[],
+        }
+    }
 }
 
 /// Columns of this process's own.
@@ -56,10 +68,18 @@ impl Drop for Heap {
 
 impl Lease {
     pub(super) fn slot(claim: Claim) -> Lease {
-        let arena = claim.arena();
+        Lease::claimed(Memory::Slot(claim))
+    }
+
+    pub(super) fn slots(claims: ClaimRun) -> Lease {
+        Lease::claimed(Memory::Slots(claims))
+    }
+
+    fn claimed(memory: Memory) -> Lease {
+        let arena = memory.claims()[0].arena();
         let reply_fields = arena.reply().map_or(0, |part| part.schema.fields().len());
         let fields = arena.request().schema.fields().len() + reply_fields;
-        Lease { memory: Memory::Slot(claim), aliases: (0..fields).map(|_| AtomicU32::new(0)).collect() }
+        Lease { memory, aliases: (0..fields).map(|_| AtomicU32::new(0)).collect() }
     }
 
     pub(super) fn heap(heap: Heap) -> Lease {
@@ -75,16 +95,19 @@ impl Lease {
         shared
     }
 
+    /// The claim on the slot, or on the first one of a run; `None` on the heap.
     pub(super) fn claim(&self) -> Option<&Claim> {
-        match &self.memory {
-            Memory::Slot(claim) => Some(claim),
-            Memory::Heap(_) => None,
-        }
+        self.memory.claims().first()
+    }
+
+    /// The claims on the slots, in their order; none on the heap.
+    pub(super) fn claims(&self) -> &[Claim] {
+        self.memory.claims()
     }
 
     pub(super) fn heap_place(&self) -> Option<(NonNull<u8>, &[Column])> {
         match &self.memory {
-            Memory::Slot(_) => None,
+            Memory::Slot(_) | Memory::Slots(_) => None,
             Memory::Heap(heap) => Some((heap.base, &heap.columns)),
         }
     }
@@ -93,10 +116,8 @@ impl Lease {
         let count = &self.aliases[index];
         let before =
             if up { count.fetch_add(1, Ordering::Relaxed) } else { count.fetch_sub(1, Ordering::Relaxed) };
-        if before == u32::from(!up)
-            && let Memory::Slot(claim) = &self.memory
-        {
-            claim.note_alias(index, up);
+        if before == u32::from(!up) {
+            self.claims().iter().for_each(|claim| claim.note_alias(index, up));
         }
     }
 

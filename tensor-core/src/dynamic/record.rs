@@ -5,15 +5,24 @@ use std::sync::Arc;
 
 use super::lease::Heap;
 use super::{FieldView, Lease, MAX_VIEW_RANK};
-use crate::arena::{Claim, Half};
+use crate::arena::{Claim, ClaimRun, Half};
 use crate::channel::{adopted_parts, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
 use crate::view::RawParts;
+use crate::view::fill::{fill_absent, pad};
+use crate::view::run::{common, presence_of};
 
 /// A record in a slot or on the heap, or a run of them, which has one more dimension in front.
 pub struct DynRecord {
+    /// Of a run, what holds for all of its records.
     parts: RawParts,
+    /// The records of a run that was received, one by one; empty for all else.
+    rows: Box<[RawParts]>,
+    /// Fields that some of the rows lacked and that are filled there, one bit each.
+    filled: u64,
+    /// The bytes written because the rows are of different lengths, or lack a field.
+    filled_bytes: usize,
     schema: Arc<Schema>,
     /// Where this record's fields begin in the lease's count of aliases.
     first_alias: usize,
@@ -56,6 +65,53 @@ impl DynRecord {
         Ok(record)
     }
 
+    /// A run of records out of a one-way channel. What is beyond each record's own lengths is filled with the fields' pads.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a sender does not state a complete record.
+    pub(super) fn received_run(claims: ClaimRun) -> Result<DynRecord, Error> {
+        let schema = Arc::clone(&claims[0].arena().request().schema);
+        // SAFETY: the record keeps the lease and so the claims, and uses the schema of that half.
+        let rows = claims.iter().map(|claim| unsafe { adopted_parts(claim, Half::Request) });
+        let rows = rows.collect::<Result<Box<[_]>, _>>()?;
+        let common = common(&rows);
+        // SAFETY: claims are on neighbouring slots in their order; a channel's slots are this process's alone while they are
+        // claimed, and no view exists yet.
+        let filled_bytes = unsafe { pad(&schema, &rows, &common) };
+        let lease = Arc::new(Lease::slots(claims));
+        let run = Some(rows.len());
+        let mut record = DynRecord::assemble(lease, Half::Request, common, run, false);
+        record.rows = rows;
+        record.filled_bytes = filled_bytes;
+        record.received = true;
+        Ok(record)
+    }
+
+    /// Record `row` of a run alone, of its own lengths and to read; `None` when there is none. It keeps all of the run.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Option<DynRecord> {
+        if row >= self.run? {
+            return None;
+        }
+        let parts = match self.rows.get(row) {
+            Some(parts) => parts.clone(),
+            // SAFETY: the memory of a run holds every field of each of its records, and the new record keeps the lease.
+            None => unsafe { self.parts.moved_by(row) },
+        };
+        Some(DynRecord {
+            parts,
+            rows: Box::default(),
+            filled: 0,
+            filled_bytes: 0,
+            schema: Arc::clone(&self.schema),
+            first_alias: self.first_alias,
+            run: None,
+            writable: false,
+            received: false,
+            lease: Arc::clone(&self.lease),
+        })
+    }
+
     fn assemble(
         lease: Arc<Lease>,
         half: Half,
@@ -66,7 +122,18 @@ impl DynRecord {
         let arena = lease.claim().expect("only slots have halves").arena();
         let schema = Arc::clone(&arena.part(half).schema);
         let first_alias = if half == Half::Reply { arena.request().schema.fields().len() } else { 0 };
-        DynRecord { parts, schema, first_alias, run, writable, received: false, lease }
+        DynRecord {
+            parts,
+            rows: Box::default(),
+            filled: 0,
+            filled_bytes: 0,
+            schema,
+            first_alias,
+            run,
+            writable,
+            received: false,
+            lease,
+        }
     }
 
     /// What the record is.
@@ -87,10 +154,56 @@ impl DynRecord {
         self.writable
     }
 
-    /// Whether field `field` was written.
+    /// Whether field `field` was written; of a run, in every record.
     #[must_use]
     pub fn is_present(&self, field: usize) -> bool {
         self.parts.presence() >> field & 1 == 1
+    }
+
+    /// Whether field `field` was written in no record.
+    #[must_use]
+    pub fn is_absent(&self, field: usize) -> bool {
+        !self.is_present(field) && self.rows.iter().all(|row| row.presence() >> field & 1 == 0)
+    }
+
+    /// The records of a run that was received, by number: whether each has field `field`.
+    pub fn presence_by_row(&self, field: usize) -> impl ExactSizeIterator<Item = bool> {
+        (0..self.run.unwrap_or(1)).map(move |row| self.row_parts(row).presence() >> field & 1 == 1)
+    }
+
+    /// The length of symbolic dimension `dim` in each record of a run; `None` where it is not set.
+    pub fn lengths_by_row(&self, dim: usize) -> impl ExactSizeIterator<Item = Option<u64>> {
+        (0..self.run.unwrap_or(1)).map(move |row| self.row_parts(row).dim(dim))
+    }
+
+    fn row_parts(&self, row: usize) -> &RawParts {
+        self.rows.get(row).unwrap_or(&self.parts)
+    }
+
+    /// How many bytes were written because the records of a run are of different lengths, or lack a field.
+    #[must_use]
+    pub fn filled_bytes(&self) -> usize {
+        self.filled_bytes
+    }
+
+    /// Writes `value`, the bytes of one element, to field `field` of the records of a run that lack it, so that the field is
+    /// one array. How many bytes were written.
+    ///
+    /// It does nothing to a record alone, nor to a run that is being filled.
+    ///
+    /// # Panics
+    /// If the value is not of the size of the field's dtype.
+    pub fn fill_absent(&mut self, field: usize, value: &[u8]) -> usize {
+        assert_eq!(value.len(), self.schema.fields()[field].dtype().size(), "one element");
+        if self.rows.is_empty() {
+            return 0;
+        }
+        // SAFETY: the rows are those of `received_run`. Views that are already out are of other fields, or are of this one
+        // and made to see what is filled.
+        let written = unsafe { fill_absent(&self.schema, &self.rows, &self.parts, field, value) };
+        self.filled |= 1 << field;
+        self.filled_bytes += written;
+        written
     }
 
     /// Notes that field `field` was written.
@@ -98,7 +211,7 @@ impl DynRecord {
         self.parts.mark_present(field);
     }
 
-    /// The length of symbolic dimension `dim`; `None` before it is set.
+    /// The length of symbolic dimension `dim`, of a run the longest; `None` before it is set.
     #[must_use]
     pub fn dim(&self, dim: usize) -> Option<u64> {
         self.parts.dim(dim)
@@ -118,9 +231,13 @@ impl DynRecord {
     /// Address, dtype, shape and strides of field `field`.
     ///
     /// # Errors
-    /// [`Error::DimUnset`] while a dimension that the field names is not set.
+    /// [`Error::DimUnset`] while a dimension that the field names is not set; [`Error::PartlyPresent`] when some records of a
+    /// run lack the field.
     pub fn field(&self, field: usize) -> Result<FieldView, Error> {
         // No allocation: this is on the path of every tensor that is handed out.
+        if !self.is_present(field) && self.filled >> field & 1 == 0 && !self.rows.is_empty() {
+            presence_of(&self.schema, &self.rows, field)?;
+        }
         let declared = &self.schema.fields()[field];
         let mut dims = [(1, 1); MAX_VIEW_RANK];
         let mut rank = declared.shape().rank();
@@ -189,7 +306,8 @@ impl DynRecord {
     /// The slot this record is in and its generation, or `None` on the heap.
     #[must_use]
     pub fn location(&self) -> Option<(usize, u64)> {
-        self.lease.claim().map(|claim| (claim.slot(), claim.generation()))
+        let here = |claim: &&Claim| claim.slot() == self.parts.index();
+        self.lease.claims().iter().find(here).map(|claim| (claim.slot(), claim.generation()))
     }
 
     pub(super) fn lease(&self) -> &Arc<Lease> {
@@ -211,12 +329,10 @@ impl DynRecord {
 
 impl Drop for DynRecord {
     fn drop(&mut self) {
-        if self.received
-            && Lease::is_shared(&self.lease, 1)
-            && let Some(claim) = self.lease.claim()
-        {
+        if self.received && Lease::is_shared(&self.lease, 1) {
             // The program is done with the record, and only aliases are left.
-            claim.received(self.lease.aliased());
+            let aliased = self.lease.aliased();
+            self.lease.claims().iter().for_each(|claim| claim.received(aliased));
         }
     }
 }
@@ -235,6 +351,9 @@ pub fn heap_run(schema: Arc<Schema>, records: usize) -> Result<DynRecord, Error>
     let parts = unsafe { RawParts::new(base, columns, 0) };
     Ok(DynRecord {
         parts,
+        rows: Box::default(),
+        filled: 0,
+        filled_bytes: 0,
         schema,
         first_alias: 0,
         run: Some(records),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{DType, Extent, Schema, Shape};
+use super::{DType, Extent, Pad, Schema, Shape};
 
 /// Whether a record may be sent without a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,15 +45,6 @@ impl Presence {
             (presence, _) => presence,
         }
     }
-}
-
-/// What fills the rows of a batch beyond a record's own length.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pad {
-    /// For integer and bool fields.
-    Int(i128),
-    /// For floating-point fields.
-    Float(f64),
 }
 
 /// A symbolic dimension: declared once with its bounds, its length is set for each record.

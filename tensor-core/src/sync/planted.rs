@@ -31,13 +31,15 @@ pub(crate) enum Bug {
     LooksOnce,
     /// A record is ready before it has its ticket.
     TicketAfterReady,
+    /// A run takes whatever lies beside it.
+    GrowsBlindly,
     /// A slot becomes free while one of two still holds it.
     FreesUnderAHold,
 }
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 15] = [
+    const ALL: [Bug; 16] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
@@ -52,6 +54,7 @@ impl Bug {
         Bug::RecoversSilently,
         Bug::LooksOnce,
         Bug::TicketAfterReady,
+        Bug::GrowsBlindly,
         Bug::FreesUnderAHold,
     ];
 }

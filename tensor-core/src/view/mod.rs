@@ -3,12 +3,15 @@
 //! [`RawView`] is the one place where an address becomes a slice. It is unsized whenever a program can reach it by a
 //! `&mut`, so that two views cannot be exchanged and parted from the memory they belong to.
 
+pub(crate) mod fill;
 pub(crate) mod nested;
 mod owned;
 mod raw;
 mod record;
+pub(crate) mod run;
 
 pub use owned::Owned;
 pub(crate) use raw::RawParts;
 pub use raw::RawView;
 pub use record::Record;
+pub use run::RawRun;

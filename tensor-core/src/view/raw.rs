@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::schema::{Column, Element, Extent, MAX_DIMS, Schema};
 
 /// The length of a symbolic dimension that is not set.
-const UNSET: u64 = u64::MAX;
+pub(super) const UNSET: u64 = u64::MAX;
 
 /// Where a record is and what is known of it: the untyped half of a view.
 ///
@@ -22,8 +22,8 @@ pub struct RawParts {
     base: NonNull<u8>,
     columns: NonNull<Column>,
     index: usize,
-    presence: u64,
-    dims: [u64; MAX_DIMS],
+    pub(super) presence: u64,
+    pub(super) dims: [u64; MAX_DIMS],
 }
 
 // SAFETY: `RawParts` is an address and plain numbers. Which thread uses it does not matter; that the memory behind it
@@ -44,6 +44,19 @@ impl RawParts {
     #[must_use]
     pub(crate) unsafe fn new(base: NonNull<u8>, columns: NonNull<Column>, index: usize) -> RawParts {
         RawParts { base, columns, index, presence: 0, dims: [UNSET; MAX_DIMS] }
+    }
+
+    /// The same of the record that is `records` further on.
+    ///
+    /// # Safety
+    /// The contract of [`RawParts::new`] for that record.
+    pub(crate) unsafe fn moved_by(&self, records: usize) -> RawParts {
+        RawParts { index: self.index + records, ..self.clone() }
+    }
+
+    /// Which record of the columns it is.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 
     /// One bit for each field that was written.
@@ -275,7 +288,7 @@ impl<R: Record, T: ?Sized> fmt::Debug for RawView<R, T> {
 }
 
 /// Whether elements of Rust type `E` may stand for field `FIELD` of `R`; evaluated at compile time.
-const fn assert_element<R: Record, E: Element, const FIELD: usize>() {
+pub(super) const fn assert_element<R: Record, E: Element, const FIELD: usize>() {
     assert!(FIELD < R::SCHEMA.fields().len(), "no such field");
     assert!(R::SCHEMA.fields()[FIELD].dtype().can_be_stored_as(E::DTYPE), "the field has another dtype");
 }

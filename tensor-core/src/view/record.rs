@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use super::RawView;
 use super::nested::NestedRecords;
+use super::{RawRun, RawView};
 use crate::schema::Schema;
 
 /// A type whose values are records in shared memory. Implement it with `#[derive(Tensor)]`.
@@ -28,6 +28,9 @@ pub trait Record: Sized + 'static {
     #[doc(hidden)]
     type Nested: NestedRecords;
 
+    /// The view of several records as one batch: for each field an array with one more dimension in front.
+    type Run: ?Sized;
+
     /// A [`Record::Ref`] before it is unsized: what a received record stores.
     #[doc(hidden)]
     type RefStore: Send + Sync;
@@ -35,6 +38,10 @@ pub trait Record: Sized + 'static {
     /// A [`Record::Mut`] before it is unsized: what a loan stores.
     #[doc(hidden)]
     type MutStore: Send + Sync;
+
+    /// A [`Record::Run`] before it is unsized: what a run of received records stores.
+    #[doc(hidden)]
+    type RunStore: Send + Sync;
 
     #[doc(hidden)]
     fn __ref_store(raw: RawView<Self, [(); 0]>) -> Self::RefStore;
@@ -50,4 +57,12 @@ pub trait Record: Sized + 'static {
     fn __raw_of_ref(store: &Self::RefStore) -> &RawView<Self, [(); 0]>;
     #[doc(hidden)]
     fn __raw(store: &Self::MutStore) -> &RawView<Self, [(); 0]>;
+    #[doc(hidden)]
+    fn __run_store(raw: RawRun<Self, [(); 0]>) -> Self::RunStore;
+    #[doc(hidden)]
+    fn __as_run(store: &Self::RunStore) -> &Self::Run;
+    #[doc(hidden)]
+    fn __as_run_mut(store: &mut Self::RunStore) -> &mut Self::Run;
+    #[doc(hidden)]
+    fn __raw_run(store: &Self::RunStore) -> &RawRun<Self, [(); 0]>;
 }

@@ -8,6 +8,11 @@ pub struct TextRef<__Tail:?tb::__private::core::marker::Sized = [()]> {
 pub struct TextMut<__Tail:?tb::__private::core::marker::Sized = [()]> {
     inner: TextRef<__Tail>,
 }
+#[doc = "A run of records of `Text`: for each field an array with one more dimension in front."]
+#[allow(dead_code,)]
+pub struct TextRun<__Tail:?tb::__private::core::marker::Sized = [()]> {
+    inner: tb::__private::RawRun<Text, __Tail>,
+}
 const _: () = {
     #[allow(dead_code,)]
     impl<__Tail:?tb::__private::core::marker::Sized> TextRef<__Tail> {
@@ -130,6 +135,45 @@ const _: () = {
             tb::__private::core::fmt::Debug::fmt(&self.inner, __f)
         }
     }
+    #[allow(dead_code,)]
+    #[allow(clippy::type_complexity)]
+    impl<__Tail:?tb::__private::core::marker::Sized> TextRun<__Tail> {
+        #[doc = "`ids` of all records as one array: the records in front, then the field's shape, symbolic dimensions at the longest."]
+        #[must_use]
+        pub fn ids_array(&self) -> tb::__private::ndarray::ArrayView<'_, i64, tb::__private::ndarray::Ix2> {
+            self.inner.array::<i64, tb::__private::ndarray::Ix2, 0>()
+        }
+        #[doc = "The field `stamp`."]
+        #[doc = ""]
+        #[doc = "Of all records, one after the other."]
+        #[must_use]
+        pub fn stamp(&self) -> tb::__private::core::result::Result<tb::__private::core::option::Option<&[<Stamp as tb::__private::Storage>::Element]>, tb::__private::Error> {
+            tb::__private::core::result::Result::Ok(if self.inner.is_present::<1>()?{
+                tb::__private::core::option::Option::Some(self.inner.slice::<<Stamp as tb::__private::Storage>::Element, 1>())
+            } else {
+                tb::__private::core::option::Option::None
+            })
+        }
+        #[doc = "`stamp` of all records as one array: the records in front, then the field's shape, symbolic dimensions at the longest."]
+        #[must_use]
+        pub fn stamp_array(&self) -> tb::__private::core::result::Result<tb::__private::core::option::Option<tb::__private::ndarray::ArrayView<'_, <Stamp as tb::__private::Storage>::Element, <<Stamp as tb::__private::Storage>::Rank as tb::__private::ndarray::Dimension>::Larger>>, tb::__private::Error> {
+            tb::__private::core::result::Result::Ok(if self.inner.is_present::<1>()?{
+                tb::__private::core::option::Option::Some(self.inner.array::<<Stamp as tb::__private::Storage>::Element, <<Stamp as tb::__private::Storage>::Rank as tb::__private::ndarray::Dimension>::Larger, 1>())
+            } else {
+                tb::__private::core::option::Option::None
+            })
+        }
+        #[doc = "Writes `value` to every element of `stamp` of the records that lack it."]
+        pub fn fill_stamp(&mut self, value: <Stamp as tb::__private::Storage>::Element) {
+            self.inner.fill::<<Stamp as tb::__private::Storage>::Element, 1>(value)
+        }
+    }
+    #[automatically_derived]
+    impl<__Tail:?tb::__private::core::marker::Sized> tb::__private::core::fmt::Debug for TextRun<__Tail> {
+        fn fmt(&self, __f: &mut tb::__private::core::fmt::Formatter<'_>) -> tb::__private::core::fmt::Result {
+            tb::__private::core::fmt::Debug::fmt(&self.inner, __f)
+        }
+    }
     #[automatically_derived]
     impl tb::__private::Record for Text {
         const SCHEMA: &'static tb::__private::Schema = {
@@ -168,6 +212,22 @@ const _: () = {
         }
         fn __raw(__store: &Self::MutStore) -> &tb::__private::RawView<Self, [(); 0]> {
             &__store.inner.inner
+        }
+        type Run = TextRun;
+        type RunStore = TextRun<[(); 0]>;
+        fn __run_store(__raw: tb::__private::RawRun<Self, [(); 0]>) -> Self::RunStore {
+            TextRun {
+                inner: __raw
+            }
+        }
+        fn __as_run(__store: &Self::RunStore) -> &Self::Run {
+            __store
+        }
+        fn __as_run_mut(__store: &mut Self::RunStore) -> &mut Self::Run {
+            __store
+        }
+        fn __raw_run(__store: &Self::RunStore) -> &tb::__private::RawRun<Self, [(); 0]> {
+            &__store.inner
         }
     }
     const __FITS: tb::__private::core::primitive::bool = <Text as tb::__private::Record>::SCHEMA.record_offset(2).is_some();

@@ -23,7 +23,8 @@ def dtypes() -> list[tuple[str, int]]: ...
 def copied() -> dict[str, int]:
     """The bytes that this process has copied so far, by reason. Aliases copy nothing.
 
-    ``assigned``: values assigned to fields or parts of them; ``requested``: copies that a DLPack consumer asked for.
+    ``assigned``: values assigned to fields or parts of them; ``requested``: copies that a DLPack consumer asked for;
+    ``padded``: what was written into a run where a record ends before others do, or lacks a field.
     """
 
 def pins() -> list[Pin]:
@@ -159,8 +160,13 @@ class Field(Generic[_Rank, _Scalar]):
     def data_ptr(self) -> int:
         """The address of the first element in this process."""
     @property
-    def present(self) -> bool:
-        """Whether it was written."""
+    def present(self) -> bool | NDArray[np.bool_]:
+        """Whether it was written; of a run, an array that says so of each record."""
+    def filled(self, value: complex) -> Field:
+        """The same field of a run, with `value` in the records that lack it: an optional field becomes one tensor.
+
+        What is written is counted as ``padded``. A record alone, ``run.row(i)``, still lacks the field.
+        """
     @property
     def writable(self) -> bool: ...
     def item(self) -> bool | int | float | complex:
@@ -237,6 +243,8 @@ class Handle:
     def empty(schema: Schema, records: int) -> Handle: ...
     def field(self, index: int) -> Field | None: ...
     def assign(self, index: int, value: Any) -> None: ...
+    def row(self, row: int) -> Handle: ...
+    def lengths(self, index: int) -> list[int | None]: ...
     def dim(self, index: int) -> int | None: ...
     def set_dim(self, index: int, length: SupportsIndex) -> None: ...
     def present(self) -> list[bool]: ...
@@ -287,6 +295,8 @@ class Sender(_Port):
 class Receiver(_Port):
     def receive(self, timeout: float | None) -> Handle: ...
     def try_receive(self) -> Handle | None: ...
+    def receive_many(self, max: int, timeout: float | None) -> Handle: ...
+    def try_receive_many(self, max: int) -> Handle | None: ...
 
 @final
 class Client(_Port):
@@ -463,6 +473,11 @@ class StaleDescriptor(Error, BufferError):
 
 class BadDescriptor(Error, ValueError):
     reason: str
+
+class PartlyPresent(Error, ValueError):
+    field: str
+    absent: int
+    records: int
 
 class Timeout(Error, TimeoutError):
     what: str

@@ -46,6 +46,8 @@ class Dim:
 
         tokens.seq = 37  # from here on `ids` has the shape [37]
 
+    Of a run it is the longest length; ``run.dims["seq"]`` has those of the records.
+
     Reading the length of a record whose dimension is not set raises `DimUnset`; setting one outside the bounds raises
     `DimOutOfRange`. Changing a length makes the fields that name it absent again.
     """)

@@ -287,6 +287,43 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
         handle = self._connect().try_receive()
         return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
 
+    def receive_many(self, max: int, *, timeout: Timeout = DEFAULT) -> R:
+        """Up to `max` records as one run, without a copy.
+
+        Waits for the record that was sent first, and takes with it what is ready then and lies beside it in memory. Each
+        field has one more dimension in front, also when there is one record::
+
+            batch = receiver.receive_many(32)
+            batch.pixels.torch()  # [n, 3, 224, 224], one tensor on shared memory
+            batch.records  # n
+            batch.row(0)  # a record alone
+
+        Each sender's records are in the order sent. Symbolic dimensions have the longest length of the run; what lies beyond
+        a record's own is filled with the field's pad, and ``batch.dims`` has every record's lengths. An optional field is
+        None when no record has it; when only some have it, say what stands for it: ``batch.mask.filled(0)``.
+
+        One alias keeps the slots of the whole run. Runs are longest in a `Channel` with ``ring_order=True``.
+
+        Raises:
+            Timeout: there is none within the timeout.
+            HostDied: the host is gone and no record is left.
+        """
+        handle = self._connect().receive_many(max, self._seconds(timeout))
+        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def try_receive_many(self, max: int) -> R | None:
+        """Up to `max` records as one run, if there are any now."""
+        handle = self._connect().try_receive_many(max)
+        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
+    def batches(self, max: int) -> Iterator[R]:
+        """Runs of up to `max` records, until the host is gone."""
+        try:
+            while True:
+                yield self.receive_many(max, timeout=None)
+        except _core.HostDied:
+            return
+
     def __iter__(self) -> Iterator[R]:
         try:
             while True:

@@ -77,6 +77,8 @@ class Channel(Host):
         record: the class of its records.
         slots: how many records can exist at once; at least 2.
         sparse: memory comes into being when it is touched, instead of all at once now.
+        ring_order: records sent one after the other lie side by side, so that `Receiver.receive_many` gets them together;
+            otherwise a loan prefers a slot whose memory is warm.
 
     Raises:
         NameTaken: a living process hosts the name.
@@ -88,8 +90,18 @@ class Channel(Host):
             ...
     """
 
-    def __init__(self, name: str, record: type[Record], *, slots: int = 16, sparse: bool = False) -> None:
-        super().__init__(name, _core.Host(name, record.schema, slots=slots, sparse=sparse))
+    def __init__(
+        self,
+        name: str,
+        record: type[Record],
+        *,
+        slots: int = 16,
+        sparse: bool = False,
+        ring_order: bool = False,
+    ) -> None:
+        super().__init__(
+            name, _core.Host(name, record.schema, slots=slots, sparse=sparse, ring_order=ring_order)
+        )
 
 
 class Service(Host):

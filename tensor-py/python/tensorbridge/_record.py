@@ -193,10 +193,36 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         return dict(zip(self._columns, self._handle.present()[first : first + len(self)], strict=True))
 
     @property
-    def dims(self) -> dict[str, int | None]:
-        """The length of each symbolic dimension; None before it is set."""
+    def records(self) -> int | None:
+        """How many records a run has; None for a record."""
+        return self._handle.records
+
+    def row(self, index: int) -> Self:
+        """Record `index` of a run, alone and of its own lengths, to be read. It keeps the slots of the whole run.
+
+        Raises:
+            IndexError: the run has no such record.
+            Refused: it is no run.
+        """
+        return self._wrap(self._handle.row(index), None, self._place)
+
+    @property
+    def dims(self) -> dict[str, int | NDArray[np.int64] | None]:
+        """The length of each symbolic dimension; None before it is set.
+
+        Of a run, the lengths of its records as an array: 0 for a record that has none, because the optional fields that
+        would need one are absent. Fields have the longest.
+        """
         first = self._first[1]
-        return {name: self._handle.dim(first + index) for name, index in self._dims.items()}
+        if self._handle.records is None:
+            return {name: self._handle.dim(first + index) for name, index in self._dims.items()}
+        import numpy as np
+
+        lengths = {name: self._handle.lengths(first + index) for name, index in self._dims.items()}
+        return {
+            name: None if all(length is None for length in found) else np.array([length or 0 for length in found])
+            for name, found in lengths.items()
+        }
 
     def set(self, **values: Any) -> Self:
         """Assigns to several fields and dimensions at once, dimensions first: ``tokens.set(ids=ids, seq=37)``.

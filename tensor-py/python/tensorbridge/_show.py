@@ -95,7 +95,9 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
         here if present else "optional, absent" if info.optional else "not written"
         for info, present in zip(record.schema.fields, record.present.values(), strict=True)
     ]
-    return field_rows(record.schema, presence, record.dims, leading)
+    first = record._first[1]
+    lengths = {name: handle.dim(first + number) for name, number in record._dims.items()}
+    return field_rows(record.schema, presence, lengths, leading)
 
 
 def as_text(record: Record) -> str:

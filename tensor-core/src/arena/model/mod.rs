@@ -4,6 +4,7 @@
 
 mod killed;
 mod order;
+mod runs;
 mod wakes;
 mod words;
 

@@ -2,7 +2,7 @@
 
 /// What tells one 8-bit float from the other.
 #[derive(Clone, Copy)]
-pub(crate) struct Form {
+pub(super) struct Form {
     mantissa_bits: u32,
     bias: i32,
     /// The code of the largest finite number.
@@ -13,14 +13,14 @@ pub(crate) struct Form {
 }
 
 /// 4 exponent bits, finite numbers and NaN only.
-pub(crate) const E4M3FN: Form = Form { mantissa_bits: 3, bias: 7, max_code: 0x7E, overflow: 0x7F, nan: 0x7F };
+pub(super) const E4M3FN: Form = Form { mantissa_bits: 3, bias: 7, max_code: 0x7E, overflow: 0x7F, nan: 0x7F };
 
 /// 5 exponent bits, as IEEE 754 would have it.
-pub(crate) const E5M2: Form = Form { mantissa_bits: 2, bias: 15, max_code: 0x7B, overflow: 0x7C, nan: 0x7E };
+pub(super) const E5M2: Form = Form { mantissa_bits: 2, bias: 15, max_code: 0x7B, overflow: 0x7C, nan: 0x7E };
 
 impl Form {
     /// The number that a code stands for.
-    pub(crate) fn decode(self, code: u8) -> f64 {
+    pub(super) fn decode(self, code: u8) -> f64 {
         let magnitude = code & 0x7F;
         let number = if magnitude <= self.max_code {
             self.positive(magnitude)
@@ -43,7 +43,7 @@ impl Form {
     }
 
     /// The code of the nearest number, the even one of two that are equally near.
-    pub(crate) fn encode(self, value: f64) -> u8 {
+    pub(super) fn encode(self, value: f64) -> u8 {
         let sign = if value.is_sign_negative() { 0x80 } else { 0 };
         if value.is_nan() {
             return sign | self.nan;

@@ -1,0 +1,78 @@
+//! Records that were received together.
+
+use std::ops::{Deref, DerefMut, Index};
+
+use super::adopted_parts;
+use crate::arena::{ClaimRun, Half};
+use crate::error::Error;
+use crate::view::{RawRun, Record};
+
+/// Records that were received together, side by side in memory: each field of all of them is one array. Dropping it gives
+/// the slots back.
+///
+/// It dereferences to the batch's view ([`Record::Run`]), which has for each field `x` an `x_array()` with the records as its
+/// first dimension and, where the values are next to each other, `x()` as one slice. `run[i]` is record `i` alone, of its own
+/// lengths. In an array every symbolic dimension has the longest length of the run, and what is beyond a record's own is
+/// filled with the field's pad.
+pub struct ReceivedRun<R: Record> {
+    // The view before the claims: nothing may lead to the memory once they are gone.
+    view: R::RunStore,
+    claims: ClaimRun,
+}
+
+impl<R: Record> ReceivedRun<R> {
+    /// # Errors
+    /// [`Error::Corrupt`] when a sender does not state a complete record.
+    ///
+    /// # Safety
+    /// `R::SCHEMA` must be the request schema of the claims' arena, and the arena that of a one-way channel.
+    pub(super) unsafe fn adopt(claims: ClaimRun) -> Result<Self, Error> {
+        // SAFETY: the caller vouches for the schema, and the claims are kept beside the view.
+        let rows = claims.iter().map(|claim| unsafe { adopted_parts(claim, Half::Request) });
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: claims are on neighbouring slots in their order, and as long as they are held, the slots of a channel are
+        // this process's alone.
+        let view = R::__run_store(unsafe { RawRun::new(rows) });
+        Ok(ReceivedRun { view, claims })
+    }
+
+    /// How many records there are; at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a run is never empty")]
+    pub fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    /// The records one by one, each of its own lengths.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &R::Ref> {
+        R::__raw_run(&self.view).views().iter().map(R::__as_ref)
+    }
+
+    /// How many bytes were written here because records are of different lengths, or lack a field that was filled.
+    #[must_use]
+    pub fn filled_bytes(&self) -> usize {
+        R::__raw_run(&self.view).written()
+    }
+}
+
+impl<R: Record> Index<usize> for ReceivedRun<R> {
+    type Output = R::Ref;
+
+    fn index(&self, record: usize) -> &R::Ref {
+        R::__as_ref(&R::__raw_run(&self.view).views()[record])
+    }
+}
+
+impl<R: Record> Deref for ReceivedRun<R> {
+    type Target = R::Run;
+
+    fn deref(&self) -> &R::Run {
+        R::__as_run(&self.view)
+    }
+}
+
+impl<R: Record> DerefMut for ReceivedRun<R> {
+    fn deref_mut(&mut self) -> &mut R::Run {
+        R::__as_run_mut(&mut self.view)
+    }
+}

@@ -1,0 +1,159 @@
+//! A run: records side by side, of which each field is one array with one more dimension in front.
+
+use std::fmt;
+
+use ndarray::{ArrayView, Dimension, IxDyn, ShapeBuilder};
+
+use super::fill::{fill_absent, pad};
+use super::raw::{RawParts, UNSET, assert_element};
+use super::{RawView, Record};
+use crate::error::Error;
+use crate::schema::{Element, Schema};
+
+/// What holds for all of some records: the fields that every one of them has, and the longest of each symbolic dimension.
+/// Its address is that of the first.
+///
+/// # Panics
+/// If there are none.
+pub(crate) fn common(rows: &[RawParts]) -> RawParts {
+    let mut common = rows[0].clone();
+    for row in &rows[1..] {
+        common.presence &= row.presence;
+        for (longest, length) in common.dims.iter_mut().zip(row.dims) {
+            if length != UNSET && (*longest == UNSET || *longest < length) {
+                *longest = length;
+            }
+        }
+    }
+    common
+}
+
+/// Whether every record of a run has field `field`; an error when only some have it.
+///
+/// # Errors
+/// [`Error::PartlyPresent`].
+pub(crate) fn presence_of(schema: &Schema, rows: &[RawParts], field: usize) -> Result<bool, Error> {
+    let absent = rows.iter().filter(|row| row.presence >> field & 1 == 0).count();
+    if absent == 0 || absent == rows.len() {
+        return Ok(absent == 0);
+    }
+    let field = schema.fields()[field].name().to_owned();
+    Err(Error::PartlyPresent { field, absent, records: rows.len() })
+}
+
+/// Typed access to the fields of a run of records of type `R`: what the generated run types are made of.
+///
+/// `T` is as in [`RawView`].
+pub struct RawRun<R: Record, T: ?Sized = [()]> {
+    views: Box<[R::RefStore]>,
+    rows: Box<[RawParts]>,
+    common: RawParts,
+    /// Fields that were absent in some records and are filled there, one bit each.
+    filled: u64,
+    written: usize,
+    _tail: T,
+}
+
+impl<R: Record> RawRun<R, [(); 0]> {
+    /// Fills what is beyond each record's own lengths with the fields' pads.
+    ///
+    /// # Safety
+    /// The contract of [`RawParts::new`] for each of the rows, with the columns of `R::SCHEMA`. They are neighbours in the
+    /// order of their index, there is at least one, and nobody else touches their bytes for as long as the result lives.
+    pub(crate) unsafe fn new(rows: Vec<RawParts>) -> Self {
+        let common = common(&rows);
+        // SAFETY: passed on to the caller; no view exists yet.
+        let written = unsafe { pad(R::SCHEMA, &rows, &common) };
+        // SAFETY: passed on to the caller.
+        let view = |row: &RawParts| R::__ref_store(unsafe { RawView::new(row.clone()) });
+        RawRun {
+            views: rows.iter().map(view).collect(),
+            rows: rows.into(),
+            common,
+            filled: 0,
+            written,
+            _tail: [],
+        }
+    }
+}
+
+impl<R: Record, T: ?Sized> RawRun<R, T> {
+    /// The views of the records, one by one.
+    pub(crate) fn views(&self) -> &[R::RefStore] {
+        &self.views
+    }
+
+    /// How many bytes were written because records are of different lengths, or lack a field.
+    pub(crate) fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Whether field `FIELD` can be read as one array: every record has it, or it was filled where one lacks it. Not so when
+    /// no record has it.
+    ///
+    /// # Errors
+    /// [`Error::PartlyPresent`].
+    pub fn is_present<const FIELD: usize>(&self) -> Result<bool, Error> {
+        if self.filled >> FIELD & 1 == 1 {
+            return Ok(true);
+        }
+        presence_of(R::SCHEMA, &self.rows, FIELD)
+    }
+
+    /// Writes `value` to every element of field `FIELD` of the records that lack it.
+    pub fn fill<E: Element, const FIELD: usize>(&mut self, value: E) {
+        const { assert_element::<R, E, FIELD>() };
+        let bytes = bytemuck::bytes_of(&value);
+        // SAFETY: `new` promises that nobody else touches the bytes of the rows, and `&mut self` is the only view of them.
+        self.written += unsafe { fill_absent(R::SCHEMA, &self.rows, &self.common, FIELD, bytes) };
+        self.filled |= 1 << FIELD;
+    }
+
+    /// The elements of field `FIELD` of all records, one record after the other.
+    ///
+    /// # Panics
+    /// If a dimension of the field is symbolic, or its values are not next to each other because of `align`.
+    #[must_use]
+    pub fn slice<E: Element, const FIELD: usize>(&self) -> &[E] {
+        const { assert_element::<R, E, FIELD>() };
+        let column = self.common.column(R::SCHEMA, FIELD);
+        assert!(column.stride == column.size, "the field's values are not next to each other");
+        let symbolic = (0..R::SCHEMA.dims().len()).any(|dim| R::SCHEMA.fields()[FIELD].uses_dim(dim));
+        assert!(!symbolic, "the field has a symbolic dimension");
+        let len = self.rows.len() * (column.size / size_of::<E>());
+        let ptr = self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>();
+        // SAFETY: by the contract of `new` the rows are neighbours, so `len` elements from the first row's on are theirs:
+        // valid, initialised, aligned, and not written while `&self` lives. For `E` see `RawView::slice`.
+        unsafe { std::slice::from_raw_parts(ptr.as_ptr(), len) }
+    }
+
+    /// Field `FIELD` as one array: the records in front, then the field's shape, every symbolic dimension at the longest
+    /// that a record has. Strides follow the capacities.
+    ///
+    /// # Panics
+    /// If no record has a length for a dimension of the field, or `D` has another rank.
+    #[must_use]
+    #[track_caller]
+    pub fn array<E: Element, D: Dimension, const FIELD: usize>(&self) -> ArrayView<'_, E, D> {
+        const { assert_element::<R, E, FIELD>() };
+        let declared = &R::SCHEMA.fields()[FIELD];
+        let mut shape = vec![self.rows.len()];
+        let own = self.common.field_shape(R::SCHEMA, FIELD);
+        shape.extend(own.unwrap_or_else(|| panic!("no record has a length for `{}`", declared.name())));
+        let column = self.common.column(R::SCHEMA, FIELD);
+        let mut strides = vec![column.stride / size_of::<E>()];
+        strides.extend(R::SCHEMA.element_strides(FIELD));
+        let ptr = self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>();
+        // SAFETY: by the contract of `new` row `i` of the field is `i` column strides behind the first one, and a stride is a
+        // multiple of the element, whose alignment a schema's `align` is no less than; within a row as in `RawView::array`.
+        let view = unsafe { ArrayView::from_shape_ptr(IxDyn(&shape).strides(IxDyn(&strides)), ptr.as_ptr()) };
+        view.into_dimensionality().expect("the generated code names the rank of the field")
+    }
+}
+
+/// What the records are and how many; never their values.
+impl<R: Record, T: ?Sized> fmt::Debug for RawRun<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(R::SCHEMA.name()).field("records", &self.rows.len()).finish_non_exhaustive()
+    }
+}
