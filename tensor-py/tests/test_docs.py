@@ -20,7 +20,8 @@ Run = Callable[..., Program]
 
 
 def test_there_are_pages() -> None:
-    assert {page.name for page in PAGES} >= {"README.md", "quickstart-python.md", "who-owns-the-slot.md", "why-is-my-arena-full.md"}
+    names = {"README.md", "quickstart-python.md", "who-owns-the-slot.md", "why-is-my-arena-full.md"}
+    assert {page.name for page in PAGES} >= names
 
 
 def test_every_environment_variable_is_documented() -> None:

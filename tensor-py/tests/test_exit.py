@@ -60,7 +60,8 @@ PROGRAMS = {
     + "reader = Reader()\nreader.cycle = reader\n",
     "a send on the way out": CHANNEL + "atexit.register(lambda: sender.send(value=3.0))\n",
     "a call on the way out": SERVICE + "atexit.register(lambda: client.call(value=3.0))\n",
-    "a server, a reply and a loan": SERVICE + "reply = client.call(value=1.0)\nalias = reply.value.numpy()\nloan = client.loan()\n",
+    "a server, a reply and a loan": SERVICE
+    + "reply = client.call(value=1.0)\nalias = reply.value.numpy()\nloan = client.loan()\n",
     "a forked child": CHANNEL
     + "alias = record.value.numpy()\nchild = os.fork()\n"
     + "if child:\n    assert os.waitpid(child, 0)[1] == 0\n"

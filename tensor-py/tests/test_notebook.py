@@ -69,8 +69,16 @@ def test_what_a_cell_shows_is_kept_as_a_picture(run: Callable[..., Program], tmp
         "free": "channel.free_slots",
         "pictures": "[Out[2], _3, type(Out[4]).__name__, Out[2]._repr_html_()[:5]]",
         "named after": "kept.value.tolist(), kept is Out[4]",
-        "let go": "del kept\nchannel.free_slots",
-        "off": "from IPython.display import display\ndisplay(Number.empty(1))\nlen(get_ipython().events.callbacks['post_run_cell'])",
+        "completer": "from IPython.core.completer import provisionalcompleter\n"
+        "def completed(line):\n"
+        "    with provisionalcompleter():\n"
+        "        return [each.text for each in get_ipython().Completer.completions(line, len(line))]",
+        "attributes": "completed('kept.val')",
+        "keys": "completed('kept[\"')",
+        "aliases": "[pin.fields for pin in tb.pins()]",
+        "let go": "import gc\ndel kept\ngc.collect()  # the completer leaves cycles\nchannel.free_slots",
+        "off": "from IPython.display import display\ndisplay(Number.empty(1))\n"
+        "len(get_ipython().events.callbacks['post_run_cell'])",
         "before": "len(get_ipython().events.callbacks['post_run_cell'])",
     }
     notebook = nbformat.v4.new_notebook()
@@ -82,5 +90,7 @@ def test_what_a_cell_shows_is_kept_as_a_picture(run: Callable[..., Program], tmp
     pictures = text(outputs["pictures"])
     assert "<Number (test.number), received" in pictures and "<Field value: i64[2] of test.number>" in pictures
     assert "'Shown'" in pictures and "'<div>'" in pictures
+    assert "'value'" in text(outputs["attributes"]) and "value" in text(outputs["keys"]), "the tab key"
+    assert text(outputs["aliases"]) == "[()]", "completing makes no alias"
     assert text(outputs["named-after"]) == "([2, 2], False)" and text(outputs["let-go"]) == "4"
     assert int(text(outputs["off"][1:])) == int(text(outputs["before"])) + 1, "it listens for the rest of the cell only"

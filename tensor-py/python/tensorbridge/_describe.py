@@ -20,7 +20,7 @@ class Participant(NamedTuple):
     pid: int
     """The process."""
     role: str
-    """What it does there: ``host``, ``sender``, ``receiver``, ``client``, ``server``, or ``observer``, who only looks."""
+    """``host``, ``sender``, ``receiver``, ``client``, ``server``, or ``observer``, who only looks."""
 
 
 class Phases(NamedTuple):
