@@ -257,6 +257,39 @@ fn elements_have_the_type_that_the_struct_says() {
     assert_eq!(all.f8s_array().shape(), [2, 2]);
 }
 
+#[test]
+fn every_array_is_written_in_its_shape() {
+    let mut all = Owned::<Everything>::zeroed();
+    macro_rules! written {
+        ($($field:ident, $array_mut:ident, $array:ident = $value:expr;)*) => {$(
+            all.$array_mut().fill($value);
+            assert!(all.$array().iter().all(|value| *value == $value), stringify!($field));
+            assert!(all.$field().iter().all(|value| *value == $value), stringify!($field));
+        )*};
+    }
+    written! {
+        flags, flags_array_mut, flags_array = 1;
+        u8s, u8s_array_mut, u8s_array = 2;
+        u16s, u16s_array_mut, u16s_array = 3;
+        u32s, u32s_array_mut, u32s_array = 4;
+        u64s, u64s_array_mut, u64s_array = 5;
+        i8s, i8s_array_mut, i8s_array = -2;
+        i16s, i16s_array_mut, i16s_array = -3;
+        i32s, i32s_array_mut, i32s_array = -4;
+        i64s, i64s_array_mut, i64s_array = -5;
+        f16s, f16s_array_mut, f16s_array = f16::from_f32(0.5);
+        bf16s, bf16s_array_mut, bf16s_array = bf16::from_f32(0.25);
+        f32s, f32s_array_mut, f32s_array = 0.5;
+        f64s, f64s_array_mut, f64s_array = 0.25;
+        c64s, c64s_array_mut, c64s_array = Complex::new(1.0, -1.0);
+        c128s, c128s_array_mut, c128s_array = Complex::new(2.0, -2.0);
+        raw, raw_array_mut, raw_array = bf16::ONE.to_bits();
+        f8s, f8s_array_mut, f8s_array = 0x38;
+        deep, deep_array_mut, deep_array = 7;
+        wide, wide_array_mut, wide_array = 8;
+    }
+}
+
 /// Named elsewhere.
 type Stamp = u64;
 type Row = [f32; 4];

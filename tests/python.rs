@@ -75,6 +75,26 @@ struct Word {
     value: [f32; 4],
 }
 
+/// Where something is.
+#[derive(Tensor)]
+#[tensor(name = "python.pose", dims(points = 1..=4))]
+struct Pose {
+    position: [f32; 3],
+    #[tensor(shape = [points, 2], optional)]
+    outline: [[f32; 2]; 4],
+}
+
+/// Something, and where it is and was.
+#[derive(Tensor)]
+#[tensor(name = "python.scene", export = "tests/python/everything.py")]
+struct Scene {
+    id: u64,
+    #[tensor(nested)]
+    pose: Pose,
+    #[tensor(nested, optional)]
+    last: Pose,
+}
+
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/echo.py")
 }
@@ -220,6 +240,41 @@ fn records_go_through_a_python_receiver_and_sender() {
         assert_eq!(receiver.receive().unwrap().value(), [2.0 * f32::from(number); 4]);
     }
     relay.join().unwrap();
+}
+
+#[test]
+fn nested_records_are_the_same_in_both_languages() {
+    let Some(python) = python("nested records") else { return };
+    let (to, from) = (unique("scene.to"), unique("scene.from"));
+    let _channels = [&to, &from].map(|name| Channel::<Scene>::builder(name).slots(2).create().unwrap());
+    let mirror = run(&python, &["mirror", &to, &from]);
+    let sender = Sender::<Scene>::builder(&to).timeout(PATIENCE).connect().unwrap();
+    let receiver = Receiver::<Scene>::builder(&from).timeout(PATIENCE).connect().unwrap();
+    for with_last in [true, false] {
+        let mut scene = sender.loan().unwrap();
+        scene.set_id(7);
+        scene.pose_mut().position_mut().copy_from_slice(&[1.0, 2.0, 3.0]);
+        if with_last {
+            scene.last_mut().position_mut().copy_from_slice(&[4.0, 5.0, 6.0]);
+            scene.last_mut().set_points(2).unwrap();
+            scene.last_mut().outline_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+        }
+        scene.send().unwrap();
+        // Python exchanges the two where there are two.
+        let mirrored = receiver.receive().unwrap();
+        assert_eq!(mirrored.id(), 8);
+        if with_last {
+            assert_eq!(mirrored.last().unwrap().position(), [1.0, 2.0, 3.0]);
+            assert_eq!(mirrored.last().unwrap().outline(), None);
+            let pose = mirrored.pose();
+            assert_eq!((pose.position(), pose.points()), (&[4.0, 5.0, 6.0][..], Some(2)));
+            assert_eq!(pose.outline(), Some(&[1.0, 2.0, 3.0, 4.0][..]));
+        } else {
+            assert_eq!(mirrored.pose().position(), [1.0, 2.0, 3.0]);
+            assert!(mirrored.last().is_none());
+        }
+    }
+    mirror.join().unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import tensorbridge as tb
-from everything import Everything, Seen, Text, Word
+from everything import Everything, Scene, Seen, Text, Word
 
 NAME = os.environ.get("TENSORBRIDGE_SERVICE", "echo")
 
@@ -69,6 +69,21 @@ def relay(source: str, target: str, count: str) -> None:
             del word
 
 
+def mirror(source: str, target: str) -> None:
+    """Sends scenes on with their poses exchanged, where there are two."""
+    with tb.Receiver(source, Scene) as receiver, tb.Sender(target, Scene) as sender:
+        for _ in range(2):
+            with receiver.receive() as scene, sender.loan() as mirrored:
+                mirrored.id = int(scene.id) + 1
+                last = scene.last
+                if last is None:
+                    mirrored.pose = scene.pose
+                else:
+                    mirrored.pose = last
+                    mirrored.last = scene.pose
+                mirrored.send()
+
+
 def call(name: str) -> None:
     """Calls a service that a Rust program answers."""
     with tb.Client(name, Word, Word) as client:
@@ -91,6 +106,8 @@ if __name__ == "__main__":
             tb.serve(Look)
         case ["relay", source, target, count]:
             relay(source, target, count)
+        case ["mirror", source, target]:
+            mirror(source, target)
         case ["call", name]:
             call(name)
         case other:

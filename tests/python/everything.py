@@ -29,6 +29,25 @@ class Everything(tb.Record, name="python.everything"):
     f8_e5m2 = tb.f8_e5m2(3)
 
 
+# Rust: `Scene` in tests/python.rs
+class Scene(tb.Record, name="python.scene"):
+    """Something, and where it is and was."""
+
+    class Pose(tb.Record, name="python.scene.pose"):
+        points = tb.Dim(1, 4)
+        position = tb.f32(3)
+        outline = tb.f32(points, 2, optional=True)
+
+    class Last(tb.Record, name="python.scene.last"):
+        points = tb.Dim(1, 4)
+        position = tb.f32(3)
+        outline = tb.f32(points, 2, optional=True)
+
+    id = tb.u64()
+    pose = tb.nested(Pose)
+    last = tb.nested(Last, optional=True)
+
+
 # Rust: `Seen` in tests/python.rs
 class Seen(tb.Record, name="python.seen"):
     """What a worker saw of a text."""
