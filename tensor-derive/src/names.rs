@@ -8,9 +8,10 @@ const PYTHON_KEYWORDS: [&str; 35] = [
 ];
 
 /// Methods of every record in Python.
-const PYTHON_METHODS: [&str; 18] = [
+const PYTHON_METHODS: [&str; 20] = [
     "call",
     "call_async",
+    "dims",
     "empty",
     "get",
     "items",
@@ -23,6 +24,7 @@ const PYTHON_METHODS: [&str; 18] = [
     "release",
     "schema",
     "send",
+    "set",
     "strict",
     "tf",
     "torch",
