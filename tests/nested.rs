@@ -227,6 +227,27 @@ fn nested_records_travel_in_their_columns() {
 }
 
 #[test]
+fn a_run_has_the_nested_records_of_each_of_its_records() {
+    let name = format!("nested.run.p{}", std::process::id());
+    let _channel = Channel::<Scene>::builder(&name).slots(4).create().unwrap();
+    let sender = Sender::<Scene>::builder(&name).connect().unwrap();
+    let receiver = Receiver::<Scene>::builder(&name).timeout(Duration::from_secs(10)).connect().unwrap();
+    for number in [1.0, 2.0] {
+        let mut loan = sender.loan().unwrap();
+        fill(&mut loan);
+        loan.first_mut().pose_mut().position_mut().fill(number);
+        if number == 2.0 {
+            loan.second_mut().position_mut().fill(number);
+        }
+        loan.send().unwrap();
+    }
+    let run = receiver.receive_many(4).unwrap();
+    let positions: Vec<f32> = run.iter().map(|scene| scene.first().pose().position()[1]).collect();
+    assert_eq!((positions, run.id()), (vec![1.0, 2.0], &[1, 1][..]));
+    assert_eq!(run.iter().map(|scene| scene.second().is_some()).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_part_that_is_missing_is_named_by_its_whole_name() {
     let name = format!("nested.missing.p{}", std::process::id());
     let _channel = Channel::<Scene>::builder(&name).slots(2).create().unwrap();

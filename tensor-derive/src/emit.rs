@@ -1,11 +1,11 @@
 //! The generated code. It names nothing but what the user wrote, `__private`, and names of its own that begin with two
 //! underscores; it has no `use` and no `unsafe`.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use crate::parse::doc_text;
-use crate::spans::{Ends, storage};
+use crate::spans::storage;
 use crate::spec::{Extent, Field, PadValue, Shape, Spec};
 use crate::{dtype, export, layout, nested, runs, views};
 
@@ -66,12 +66,8 @@ fn record(spec: &Spec) -> TokenStream {
     };
     let nested = nested::types(spec);
     let of_runs = runs::of_record(spec);
-    // What is wrong with the type of a nested record the compiler finds here again: at the same place it is one error.
-    let first = spec.fields.iter().find(|field| field.nested.is_some());
-    let span = first.map_or_else(Span::call_site, |field| Ends::of(&field.ty).last);
-    let located = |ident: &Ident| Ident::new(&ident.to_string(), ident.span().located_at(span));
-    let (made_ref, made_mut) = (located(&ref_ident), located(&mut_ident));
-    let stores = quote_spanned! {span=>
+    let (made_ref, made_mut) = (nested::located(&ref_ident, spec), nested::located(&mut_ident, spec));
+    let stores = quote_spanned! {nested::span(spec)=>
         fn __ref_store(__raw: #private::RawView<Self, [(); 0]>) -> Self::RefStore {
             #made_ref { inner: __raw }
         }

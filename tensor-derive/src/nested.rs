@@ -1,7 +1,7 @@
 //! Records within records: their fields come in the place of the field that nests them, so where a field is in the schema
 //! is known to the compiler only.
 
-use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 
 use crate::emit::{descriptor, dims};
@@ -85,6 +85,18 @@ pub(crate) fn pick(spec: &Spec, at: usize) -> TokenStream {
     let private = &spec.private;
     let before = spec.fields[..at].iter().filter(|field| field.nested.is_some());
     before.fold(quote!(#private::Here), |pick, _| quote!(#private::There<#pick>))
+}
+
+/// Where code about the whole record stands. What is wrong with the type of a nested record the compiler finds there
+/// again: at the same place it is one error.
+pub(crate) fn span(spec: &Spec) -> Span {
+    let first = spec.fields.iter().find(|field| field.nested.is_some());
+    first.map_or_else(Span::call_site, |field| Ends::of(&field.ty).last)
+}
+
+/// The same name at that place.
+pub(crate) fn located(ident: &Ident, spec: &Spec) -> Ident {
+    Ident::new(&ident.to_string(), ident.span().located_at(span(spec)))
 }
 
 /// Where the field that the struct declares as number `at` begins in the schema.

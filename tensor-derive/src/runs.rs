@@ -1,10 +1,11 @@
 //! The view of a run: several records as one batch, each field an array with one more dimension in front.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 use crate::emit::unraw;
 use crate::names::snake_case;
+use crate::nested;
 use crate::spans::storage;
 use crate::spec::{Field, Spec, Store};
 use crate::views::{Methods, lints};
@@ -59,12 +60,16 @@ pub(crate) fn implement(spec: &Spec) -> TokenStream {
 /// What the `Record` of the struct says of its runs.
 pub(crate) fn of_record(spec: &Spec) -> TokenStream {
     let (private, run_ident) = (&spec.private, spec.run_ident());
+    let made = nested::located(&run_ident, spec);
+    let store = quote_spanned! {nested::span(spec)=>
+        fn __run_store(__raw: #private::RawRun<Self, [(); 0]>) -> Self::RunStore {
+            #made { inner: __raw }
+        }
+    };
     quote! {
         type Run = #run_ident;
         type RunStore = #run_ident<[(); 0]>;
-        fn __run_store(__raw: #private::RawRun<Self, [(); 0]>) -> Self::RunStore {
-            #run_ident { inner: __raw }
-        }
+        #store
         fn __as_run(__store: &Self::RunStore) -> &Self::Run {
             __store
         }
