@@ -15,9 +15,6 @@ use crate::record::Handle;
 use crate::source::{Source, Value};
 use crate::{strided, torch};
 
-/// From this many bytes on, the copy lets other Python threads run.
-const LARGE: usize = 1 << 18;
-
 /// Copies `value` into field `index` and marks it as present.
 ///
 /// # Errors
@@ -59,7 +56,7 @@ pub(crate) fn assign(
         record.mark_present(index);
         Ok(())
     };
-    match bytes < LARGE {
+    match bytes < strided::LARGE {
         true => handle.with(py, copy)?,
         // Other Python threads may run meanwhile.
         false => handle.with_detached(py, copy)?,

@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use tensor_core::Error;
 use tensor_core::dynamic::{FieldView, MAX_VIEW_RANK};
+use tensor_core::schema::DType;
 
 use crate::dtype::to_format;
 use crate::errors::raise;
@@ -15,6 +16,8 @@ use crate::errors::raise;
 #[pyclass(frozen, module = "tensorbridge._core")]
 pub(crate) struct Lender {
     view: FieldView,
+    /// What the elements are said to be.
+    dtype: DType,
     shape: [isize; MAX_VIEW_RANK],
     /// In bytes.
     strides: [isize; MAX_VIEW_RANK],
@@ -30,6 +33,24 @@ impl Lender {
     }
 }
 
+impl Lender {
+    fn new(view: FieldView, dtype: DType) -> Lender {
+        let size = view.dtype().size() as isize;
+        let (mut shape, mut strides) = ([0; MAX_VIEW_RANK], [0; MAX_VIEW_RANK]);
+        for axis in 0..view.shape().len() {
+            shape[axis] = view.shape()[axis] as isize;
+            strides[axis] = view.strides()[axis] as isize * size;
+        }
+        Lender { view, dtype, shape, strides }
+    }
+
+    /// A field of a dtype that the buffer protocol lacks, as unsigned integers of its size.
+    pub(crate) fn bits(view: FieldView) -> Lender {
+        let dtype = if view.dtype().size() == 1 { DType::U8 } else { DType::U16 };
+        Lender::new(view, dtype)
+    }
+}
+
 /// Fills a buffer with field `name` for a consumer that asked for `flags`.
 ///
 /// # Safety
@@ -41,13 +62,8 @@ pub(crate) unsafe fn lend(
     buffer: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> PyResult<()> {
-    let size = view.dtype().size() as isize;
-    let (mut shape, mut strides) = ([0; MAX_VIEW_RANK], [0; MAX_VIEW_RANK]);
-    for axis in 0..view.shape().len() {
-        shape[axis] = view.shape()[axis] as isize;
-        strides[axis] = view.strides()[axis] as isize * size;
-    }
-    let lender = Bound::new(py, Lender { view, shape, strides })?;
+    let dtype = view.dtype();
+    let lender = Bound::new(py, Lender::new(view, dtype))?;
     // SAFETY: passed on to the caller.
     unsafe { fill(&lender, name, buffer, flags) }
 }
@@ -63,7 +79,7 @@ unsafe fn fill(
     buffer: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> PyResult<()> {
-    let Lender { view, shape, strides } = lender.get();
+    let Lender { view, dtype, shape, strides } = lender.get();
     if buffer.is_null() {
         return Err(PyBufferError::new_err("no buffer to fill"));
     }
@@ -86,7 +102,7 @@ unsafe fn fill(
     if asked(ffi::PyBUF_F_CONTIGUOUS) && !asked(ffi::PyBUF_ANY_CONTIGUOUS) && (many_columns || !contiguous) {
         return refuse("it is in C order and the consumer wants Fortran order");
     }
-    let format = to_format(view.dtype());
+    let format = to_format(*dtype);
     if asked(ffi::PyBUF_FORMAT) && format.is_none() {
         return refuse(&format!("the buffer protocol has no {}; use .torch() or DLPack", view.dtype()));
     }

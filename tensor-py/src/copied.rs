@@ -11,10 +11,22 @@ pub(crate) enum Reason {
     Requested,
     /// Records of a run are of different lengths, or lack a field: what was written where they have nothing.
     Padded,
+    /// TensorFlow or JAX cannot use memory at this address.
+    Alignment,
+    /// TensorFlow or JAX cannot use rows that are apart.
+    Strides,
+    /// The framework lacks the dtype, or is set up not to use it.
+    DType,
 }
 
-const REASONS: [(Reason, &str); 3] =
-    [(Reason::Assigned, "assigned"), (Reason::Requested, "requested"), (Reason::Padded, "padded")];
+const REASONS: [(Reason, &str); 6] = [
+    (Reason::Assigned, "assigned"),
+    (Reason::Requested, "requested"),
+    (Reason::Padded, "padded"),
+    (Reason::Alignment, "alignment"),
+    (Reason::Strides, "strides"),
+    (Reason::DType, "dtype"),
+];
 
 static BYTES: [AtomicU64; REASONS.len()] = [const { AtomicU64::new(0) }; REASONS.len()];
 

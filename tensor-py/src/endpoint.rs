@@ -172,12 +172,12 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
     fn receive(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
         let (receiver, timeout) = (self.port.get()?, seconds(timeout)?);
         let record = detached(py, || self.port.glance(), |look| receiver.receive(timeout, look))?;
-        Ok(Handle::new(record, Origin::Nobody))
+        Ok(Handle::received(record, &self.port))
     }
 
     fn try_receive(&self) -> PyResult<Option<Handle>> {
         let record = self.port.get()?.try_receive().map_err(raise)?;
-        Ok(record.map(|record| Handle::new(record, Origin::Nobody)))
+        Ok(record.map(|record| Handle::received(record, &self.port)))
     }
 
     /// Up to `max` records as one run.
@@ -205,7 +205,7 @@ endpoint!(Server, DynServer, "Answers calls.", {
         }
         match detached(py, || self.port.glance(), |look| server.receive(timeout, look)) {
             Ok(DynExchange { request, reply }) => {
-                let handle = |record| Handle::new(record, Origin::Nobody);
+                let handle = |record| Handle::received(record, &self.port);
                 Ok(Some((handle(request), handle(reply))))
             }
             Err(_) if self.port.is_stopping() => Ok(None),

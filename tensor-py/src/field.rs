@@ -6,19 +6,21 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyBool, PyDict, PySlice, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PySlice, PyTuple, PyType};
 use pyo3::{ffi, intern};
 use tensor_core::Error;
 use tensor_core::dynamic::FieldView;
 use tensor_core::schema::DType;
 
+use crate::buffer::Lender;
 use crate::copied::{Reason, count};
 use crate::dlpack::abi::{CPU, DLPackVersion};
 use crate::dlpack::export::{Owner, capsule};
 use crate::errors::raise;
+use crate::hand_over::{ALIGNMENT, HandOver, is_aligned};
 use crate::record::Handle;
 use crate::source::Value;
-use crate::{assign, buffer, dtype, element, torch};
+use crate::{assign, buffer, dtype, element, jax, tensorflow, torch};
 
 /// A field of a record, or of a run of records, which has one more dimension in front.
 ///
@@ -48,6 +50,12 @@ impl Field {
         self.record.get().export(py, self.index)
     }
 
+    /// The way into a framework that may need a copy.
+    fn hand_over(&self, to: &'static str, strict: Option<bool>) -> HandOver<'_> {
+        let strict = strict.unwrap_or_else(|| self.record.get().is_strict());
+        HandOver { field: self.declared().name(), to, strict }
+    }
+
     fn needs_copy(&self, reason: String) -> PyErr {
         raise(Error::NeedsCopy { field: self.declared().name().to_owned(), reason })
     }
@@ -60,15 +68,9 @@ impl Field {
             let dtype = field.declared().dtype();
             return Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch(), or install ml_dtypes")));
         };
-        let shape = field.shape(py)?;
-        let keywords = PyDict::new(py);
-        keywords.set_item("dtype", ml_dtypes.getattr(name)?)?;
-        keywords.set_item("buffer", slf)?;
-        let array = py.import("numpy")?.getattr("ndarray")?.call((shape,), Some(&keywords))?;
-        if !field.record.get().is_writable() {
-            array.call_method("setflags", (), Some(&[("write", false)].into_py_dict(py)?))?;
-        }
-        Ok(array)
+        let bits = Bound::new(py, Lender::bits(field.export(py)?))?;
+        let array = py.import("numpy")?.call_method1("asarray", (bits,))?;
+        array.call_method1("view", (ml_dtypes.getattr(name)?,))
     }
 
     /// Whether a subscript means all of the field: `[:]`, `[...]`, `[()]`.
@@ -157,6 +159,42 @@ impl Field {
         asarray.bind(py).call1((slf,))
     }
 
+    /// A TensorFlow tensor on the record's memory, or on a counted copy where TensorFlow cannot use that.
+    #[pyo3(signature = (*, strict = None))]
+    fn tf<'py>(slf: &Bound<'py, Self>, strict: Option<bool>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, field) = (slf.py(), slf.get());
+        let (tensorflow, to) = (tensorflow::tensorflow(py)?, field.hand_over("TensorFlow", strict));
+        // Nobody can write through such a tensor, so the field does not count as written.
+        let view = field.view(py)?;
+        match dtype::ml_dtypes_name(view.dtype()).filter(|_| view.dtype().size() == 1) {
+            None => tensorflow.tensor(py, &to, view),
+            Some(name) => tensorflow.copy(py, &to, &view, || Field::ml_dtypes(slf, name)),
+        }
+    }
+
+    /// A JAX array on the record's memory, or on a counted copy where JAX cannot use that.
+    #[pyo3(signature = (*, strict = None))]
+    fn jax<'py>(&self, py: Python<'py>, strict: Option<bool>) -> PyResult<Bound<'py, PyAny>> {
+        let (jax, to) = (jax::jax(py)?, self.hand_over("JAX", strict));
+        jax.array(py, &to, self.view(py)?)
+    }
+
+    /// What TensorFlow asks of the arguments of its functions.
+    #[pyo3(signature = (dtype = None, name = None))]
+    fn __tf_tensor__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        name: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let tensor = Field::tf(slf, None)?;
+        tensorflow::tensorflow(slf.py())?.convert(tensor, dtype, name)
+    }
+
+    /// What `jax.numpy.asarray` asks for.
+    fn __jax_array__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.jax(py, None)
+    }
+
     #[pyo3(signature = (dtype = None, copy = None))]
     fn __array__<'py>(
         slf: &Bound<'py, Self>,
@@ -200,11 +238,22 @@ impl Field {
         {
             return Err(self.needs_copy("the consumer names a stream, and the CPU has none".to_owned()));
         }
+        let max_version = max_version.map(|(major, minor)| DLPackVersion { major, minor });
         let owner = match copy {
-            Some(true) => Owner::copy_of(&self.view(py)?),
-            _ => Owner::Alias(self.export(py)?),
+            Some(true) => Owner::copy_of(py, self.view(py)?, Reason::Requested),
+            _ => {
+                let view = self.view(py)?;
+                if max_version.is_none_or(|version| version.major < 1) && !is_aligned(&view) {
+                    // This is how TensorFlow's `from_dlpack` gets a tensor, and the process would end at its first use.
+                    return Err(self.needs_copy(format!(
+                        "its address is no multiple of {ALIGNMENT} bytes, and a consumer that names no DLPack version \
+                         may count on that; use .tf(), .jax(), .torch() or .numpy(), or ask for copy=True"
+                    )));
+                }
+                Owner::Alias(self.export(py)?)
+            }
         };
-        capsule(py, owner, max_version.map(|(major, minor)| DLPackVersion { major, minor }))
+        capsule(py, owner, max_version)
     }
 
     fn __dlpack_device__(&self) -> (i32, i32) {

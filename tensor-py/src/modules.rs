@@ -1,8 +1,27 @@
 //! What the program has imported: frameworks that it does not use are not imported for it.
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
+
+/// A framework, imported when it was not yet.
+///
+/// # Errors
+/// `ImportError` that says what to install: `framework` is its name for people, `package` its name for pip.
+pub(crate) fn import_framework<'py>(
+    py: Python<'py>,
+    module: &str,
+    framework: &str,
+    package: &str,
+) -> PyResult<Bound<'py, PyModule>> {
+    py.import(module).map_err(|error| {
+        let text = format!("this needs {framework}: pip install {package}, or use .numpy()");
+        let hint = PyImportError::new_err(text);
+        hint.set_cause(py, Some(error));
+        hint
+    })
+}
 
 static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 

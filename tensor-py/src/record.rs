@@ -20,6 +20,8 @@ pub(crate) struct Handle {
     schema: Arc<tensor_core::schema::Schema>,
     run: Option<usize>,
     writable: bool,
+    /// Whether a copy on the way into a framework is an error.
+    strict: bool,
     origin: Origin,
 }
 
@@ -50,13 +52,28 @@ pub(crate) enum Origin {
 
 impl Handle {
     pub(crate) fn new(record: DynRecord, origin: Origin) -> Handle {
+        let strict = match &origin {
+            Origin::Nobody => false,
+            Origin::Sender(port) => port.strict,
+            Origin::Client(port) => port.strict,
+        };
         Handle {
+            strict,
             schema: Arc::clone(record.schema()),
             run: record.run(),
             writable: record.is_writable(),
             state: Mutex::new(State::Live(record)),
             origin,
         }
+    }
+
+    /// A record that came through an endpoint.
+    pub(crate) fn received<T>(record: DynRecord, port: &Port<T>) -> Handle {
+        Handle { strict: port.strict, ..Handle::new(record, Origin::Nobody) }
+    }
+
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
     }
 
     pub(crate) fn schema(&self) -> &tensor_core::schema::Schema {
@@ -281,7 +298,7 @@ impl Handle {
         let record = self.take(py, "called")?;
         let reply = detached_with(py, || Ok(()), |look| client.call(record, port.strict, timeout, look));
         match reply {
-            Ok(reply) => Ok(Handle::new(reply, Origin::Nobody)),
+            Ok(reply) => Ok(Handle::received(reply, port)),
             Err(Ended::Raised(error)) => Err(error),
             Err(Ended::Failed(failed)) => {
                 let (error, record) = *failed;

@@ -13,7 +13,7 @@ use crate::dlpack::import::Imported;
 use crate::element::{self, Bytes};
 use crate::errors::{raise, raise_from};
 use crate::field::Field;
-use crate::{dtype, numbers, strided, torch};
+use crate::{dtype, numbers, strided, tensorflow, torch};
 
 /// A value of the field's dtype, and what keeps its memory.
 pub(crate) enum Value<'py> {
@@ -24,7 +24,7 @@ pub(crate) enum Value<'py> {
     /// A tensor out of a capsule.
     Imported(Layout, #[expect(dead_code, reason = "keeps the memory")] Imported),
     /// A buffer.
-    Buffer(Layout, #[expect(dead_code, reason = "keeps the memory")] PyUntypedBuffer),
+    Buffer(Layout, PyUntypedBuffer),
     /// Another field.
     Field(FieldView),
     /// Numbers, converted one by one; compact.
@@ -114,8 +114,11 @@ impl<'py> Value<'py> {
         if torch::is_tensor(value) {
             return of_torch(value, goal);
         }
+        if let Some(tensor) = tensorflow::tensor_of(value)? {
+            return of_tensorflow(&tensor, goal);
+        }
         if let Some(raw) = numbers::raw_bits(value, dtype)? {
-            return of_buffer(&raw, PyUntypedBuffer::get(&raw)?, Ok(dtype), goal);
+            return of_ndarray(&raw, Some(dtype), None, goal);
         }
         if let Ok(buffer) = PyUntypedBuffer::get(value) {
             let found = dtype::from_format(&buffer.format().to_string_lossy(), buffer.item_size());
@@ -124,14 +127,7 @@ impl<'py> Value<'py> {
         if value.hasattr(intern!(value.py(), "__dlpack__"))? {
             return of_dlpack(value, goal);
         }
-        if value.hasattr(intern!(value.py(), "__array__"))? {
-            let array = value.py().import("numpy")?.call_method1("asarray", (value,))?;
-            let buffer = PyUntypedBuffer::get(&array)
-                .map_err(|error| raise_from(value.py(), goal.wrong_dtype(element::describe(value)), error))?;
-            let found = dtype::from_format(&buffer.format().to_string_lossy(), buffer.item_size());
-            return of_buffer(&array, buffer, found, goal);
-        }
-        Err(raise(goal.wrong_dtype(element::describe(value))))
+        of_array(value, goal)
     }
 
     /// The elements.
@@ -218,7 +214,11 @@ fn of_dlpack<'py>(value: &Bound<'py, PyAny>, goal: Goal<'_>) -> PyResult<Value<'
         // JAX computes in the background; the memory is not written before it is done.
         wait.call0()?;
     }
-    let capsule = value.call_method0(intern!(py, "__dlpack__")).map_err(cannot)?;
+    let capsule = match value.call_method0(intern!(py, "__dlpack__")) {
+        Ok(capsule) => capsule,
+        // One that lies in several pieces, say, which its framework can put together.
+        Err(error) => return of_array(value, goal).map_err(|_| cannot(error)),
+    };
     let no_tensor = || raise(goal.wrong_dtype(element::describe(value)));
     let imported = Imported::take(&capsule).ok_or_else(no_tensor)?;
     let (found, layout) = {
@@ -227,6 +227,24 @@ fn of_dlpack<'py>(value: &Bound<'py, PyAny>, goal: Goal<'_>) -> PyResult<Value<'
     };
     goal.check(found)?;
     Ok(Value::Imported(layout, imported))
+}
+
+/// By the buffer protocol, or as an array for what that lacks.
+fn of_tensorflow<'py>(tensor: &Bound<'py, PyAny>, goal: Goal<'_>) -> PyResult<Value<'py>> {
+    // Its own name for what it is says more than NumPy's: strings are objects there.
+    let dtype = tensor.getattr("dtype")?.getattr("name")?;
+    let found = format!("{} of {dtype}", element::describe(tensor));
+    // Of one without dimensions its method for arrays makes a number, which NumPy then refuses.
+    let array = match tensor.getattr("ndim").and_then(|ndim| ndim.eq(0)) {
+        Ok(true) => tensor.call_method0("numpy"),
+        _ => Ok(tensor.clone()),
+    };
+    let array = array.and_then(|array| tensor.py().import("numpy")?.call_method1("asarray", (array,)));
+    let array = array.map_err(|error| raise_from(tensor.py(), goal.wrong_dtype(found.clone()), error))?;
+    match numbers::raw_bits(&array, goal.dtype)? {
+        Some(raw) => of_ndarray(&raw, Some(goal.dtype), None, goal),
+        None => of_ndarray(&array, None, Some(&found), goal),
+    }
 }
 
 fn of_buffer<'py>(
@@ -247,6 +265,46 @@ fn of_buffer<'py>(
     let shape = buffer.shape().iter().map(|length| *length as i64).collect();
     let strides = buffer.strides().iter().map(|stride| (stride / size) as i64).collect();
     Ok(Value::Buffer(Layout { ptr: buffer.buf_ptr().cast::<u8>(), shape, strides }, buffer))
+}
+
+/// What NumPy makes an array of.
+fn of_array<'py>(value: &Bound<'py, PyAny>, goal: Goal<'_>) -> PyResult<Value<'py>> {
+    let no_tensor = || goal.wrong_dtype(element::describe(value));
+    if !value.hasattr(intern!(value.py(), "__array__"))? {
+        return Err(raise(no_tensor()));
+    }
+    let array = value.py().import("numpy")?.call_method1("asarray", (value,))?;
+    of_ndarray(&array, None, None, goal)
+}
+
+/// An array of NumPy's; its elements are of the dtype that its format says, unless another is known. `otherwise` is what an error
+/// calls it when its format says nothing.
+fn of_ndarray<'py>(
+    array: &Bound<'py, PyAny>,
+    known: Option<DType>,
+    otherwise: Option<&str>,
+    goal: Goal<'_>,
+) -> PyResult<Value<'py>> {
+    let py = array.py();
+    // An array without dimensions has a buffer without a shape, which cannot be had.
+    let scalar = array.getattr("ndim")?.eq(0)?;
+    let line = match scalar {
+        true => array.call_method1("reshape", (1,))?,
+        false => array.clone(),
+    };
+    let buffer = PyUntypedBuffer::get(&line)
+        .map_err(|error| raise_from(py, goal.wrong_dtype(element::describe(array)), error))?;
+    let found = match known {
+        Some(dtype) => Ok(dtype),
+        None => dtype::from_format(&buffer.format().to_string_lossy(), buffer.item_size())
+            .map_err(|format| otherwise.map_or(format, str::to_owned)),
+    };
+    match of_buffer(&line, buffer, found, goal)? {
+        Value::Buffer(layout, buffer) if scalar => {
+            Ok(Value::Buffer(Layout { shape: Vec::new(), strides: Vec::new(), ..layout }, buffer))
+        }
+        value => Ok(value),
+    }
 }
 
 /// Numbers in lists: NumPy makes out what they are, then each is converted to the field's dtype.

@@ -1,5 +1,8 @@
 //! Copying between two layouts of the same elements.
 
+/// From this many bytes on, a copy lets other Python threads run.
+pub(crate) const LARGE: usize = 1 << 18;
+
 /// Strides of elements that lie one after the other, outermost dimension first.
 pub(crate) fn compact(shape: &[i64]) -> Vec<i64> {
     let mut strides = vec![1; shape.len()];

@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
@@ -10,7 +9,7 @@ use tensor_core::dynamic::FieldView;
 
 use crate::dlpack::abi::{DLDataType, DLDevice, DLPackExchangeAPI, DLTensor, VERSION};
 use crate::dlpack::export::{Owner, versioned};
-use crate::modules::is_loaded;
+use crate::modules::{import_framework, is_loaded};
 
 /// What is looked up in torch once.
 pub(crate) struct Torch {
@@ -24,11 +23,7 @@ static TORCH: PyOnceLock<Torch> = PyOnceLock::new();
 /// Torch, imported when it was not yet.
 pub(crate) fn torch(py: Python<'_>) -> PyResult<&Torch> {
     TORCH.get_or_try_init(py, || {
-        let torch = py.import("torch").map_err(|error| {
-            let hint = PyImportError::new_err("this needs PyTorch: pip install torch, or use .numpy()");
-            hint.set_cause(py, Some(error));
-            hint
-        })?;
+        let torch = import_framework(py, "torch", "PyTorch", "torch")?;
         let tensor_type = torch.getattr("Tensor")?;
         Ok(Torch {
             api: exchange_api(&tensor_type),

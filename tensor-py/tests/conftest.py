@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import itertools
 import os
 import signal
@@ -17,20 +18,28 @@ from typing import Any
 
 import pytest
 import tensorbridge as tb
-import torch  # noqa: F401
 from environments import build_wheel
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
+
+# The tests in `frameworks/` are about one framework each time, in a process of their own: `test_frameworks.py` starts them.
+FRAMEWORK = os.environ.get("TENSORBRIDGE_FRAMEWORK")
+FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
+collect_ignore = ["frameworks"] if FRAMEWORK is None else []
+collect_ignore += [f"frameworks/test_{other}.py" for other in FRAMEWORKS if other != FRAMEWORK]
+importlib.import_module(FRAMEWORK or "torch")
 
 _numbers = itertools.count()
 
 # A runner that was started in the background ignores Ctrl-C, and would hand that down to the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What the frameworks made while they were imported is there to stay; without it a collection takes a moment only.
-gc.collect()
-gc.freeze()
+
+def pytest_collection_finish() -> None:
+    """What the frameworks made while they were imported is there to stay; without it a collection takes a moment only."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -109,6 +118,9 @@ def nothing_left() -> Iterator[None]:
     assert eventually(lambda: threading.active_count() <= threads), threading.enumerate()
     assert eventually(lambda: mappings() <= maps), "an arena stayed mapped"
     assert eventually(lambda: set(open_files().values()) <= set(files.values())), open_files()
+    if FRAMEWORK is not None:
+        # What a framework compiled for the test, and keeps.
+        gc.freeze()
 
 
 class Hosts:

@@ -54,7 +54,7 @@ ALIASES: dict[str, Callable[[Image], Any]] = {
     "iterator": lambda image: iter(image.pixels.numpy()),
     "memoryview": lambda image: memoryview(image.pixels)[1:],
     "capsule not consumed": lambda image: image.pixels.__dlpack__(max_version=(1, 0)),
-    "legacy capsule not consumed": lambda image: image.pixels.__dlpack__(),
+    "capsule of a copy not consumed": lambda image: [image.pixels.numpy(), image.pixels.__dlpack__(copy=True)],
     "tensor saved for backward": saved_for_backward,
     "kept exception": kept_exception,
     "reference cycle": reference_cycle,

@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Downloads worth a warning, and what they come to with everything they need.
-const LARGE: [(&str, &str); 1] = [("torch", "about 5 GB with its CUDA libraries")];
+const LARGE: [(&str, &str); 2] =
+    [("torch", "about 5 GB with its CUDA libraries"), ("tensorflow-cpu", "about 1 GB on the disk")];
+
+/// Packages that another one stands for as well, in an environment that is not ours.
+const INSTEAD: [(&str, &str); 1] = [("tensorflow-cpu", "tensorflow")];
 
 /// One line of a requirements file: `name==version`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +40,10 @@ pub(crate) fn install(python: &mut Python, name: &str) -> Result<(), Failure> {
     for (package, size) in LARGE {
         if missing.iter().any(|requirement| requirement.name == package) {
             note(&format!("{package} is a large download: {size}. It is made once."));
-            note("A smaller build (for the CPU only) will do as well: interrupt this, activate the virtual");
-            note("environment that has it, and start again.");
+            note(
+                "Another build (torch for the CPU only, tensorflow) will do as well: interrupt this, activate",
+            );
+            note("the virtual environment that has it, and start again.");
         }
     }
     command::prepare(installer.args(texts)).map_err(|failure| {
@@ -73,8 +79,10 @@ fn missing(
     owner: Owner,
     installed: impl Fn(&str) -> Option<String>,
 ) -> Vec<Requirement> {
+    let instead = |name: &str| INSTEAD.iter().find(|(package, _)| *package == name).map(|(_, other)| *other);
     let satisfied = |requirement: &Requirement| match (installed(&requirement.name), owner) {
-        (None, _) => false,
+        (None, Owner::User) => instead(&requirement.name).and_then(&installed).is_some(),
+        (None, Owner::Repository) => false,
         (Some(_), Owner::User) => true,
         // `2.15.0+cpu` is a build of `2.15.0`.
         (Some(version), Owner::Repository) => version.split('+').next() == Some(requirement.version.as_str()),
@@ -170,16 +178,18 @@ mod tests {
 
     #[test]
     fn our_environment_is_held_to_the_pins_and_the_users_is_not() {
-        let wanted = [package("torch==2.15.0"), package("numpy==2.4.6"), package("maturin==1.16.0")];
+        let wanted =
+            ["torch==2.15.0", "numpy==2.4.6", "maturin==1.16.0", "tensorflow-cpu==2.21.0"].map(package);
         let installed = |name: &str| match name {
             "torch" => Some("2.15.0+cpu".to_owned()),
             "numpy" => Some("1.26.0".to_owned()),
+            "tensorflow" => Some("2.20.0".to_owned()),
             _ => None,
         };
         let names = |owner| -> Vec<String> {
             missing(&wanted, owner, installed).into_iter().map(|requirement| requirement.name).collect()
         };
-        assert_eq!(names(Owner::Repository), ["numpy", "maturin"]);
+        assert_eq!(names(Owner::Repository), ["numpy", "maturin", "tensorflow-cpu"]);
         assert_eq!(names(Owner::User), ["maturin"]);
     }
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Generic, Self, SupportsIndex, TypeAlias, final
 
+import jax
 import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]
 import torch
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import TypeVar, disjoint_base
@@ -24,7 +26,8 @@ def copied() -> dict[str, int]:
     """The bytes that this process has copied so far, by reason. Aliases copy nothing.
 
     ``assigned``: values assigned to fields or parts of them; ``requested``: copies that a DLPack consumer asked for;
-    ``padded``: what was written into a run where a record ends before others do, or lacks a field.
+    ``padded``: what was written into a run where a record ends before others do, or lacks a field; ``alignment``,
+    ``strides``, ``dtype``: what `Field.tf` and `Field.jax` had to copy, and why.
     """
 
 def pins() -> list[Pin]:
@@ -138,6 +141,42 @@ class Field(Generic[_Rank, _Scalar]):
         Raises:
             NeedsCopy: NumPy lacks the dtype, and package ``ml_dtypes`` is not installed.
         """
+    def tf(self, *, strict: bool | None = None) -> tf.Tensor:
+        """A TensorFlow tensor on the record's memory.
+
+        TensorFlow takes compact memory at a multiple of 64 bytes only. Where the field is not so, or of an 8-bit float,
+        the tensor is a copy, which `copied` counts; a field whose size per record is a multiple of 64 bytes, or that is
+        declared with ``align=64``, is never copied as a single record.
+
+        TensorFlow's functions take the field itself too, in the same way: ``tf.reduce_mean(image.pixels)``. A
+        ``tf.Variable`` made of it keeps the slot until it is assigned to.
+
+        Args:
+            strict: whether a copy is an error; as the endpoint was made unless stated.
+
+        Raises:
+            NeedsCopy: strict, and TensorFlow cannot use the memory as it is; the error says why.
+            ImportError: TensorFlow is not installed.
+        """
+    def jax(self, *, strict: bool | None = None) -> jax.Array:
+        """A JAX array on the record's memory.
+
+        As with `tf`, what is not compact or not at a multiple of 64 bytes is a copy, which `copied` counts. So are
+        64-bit types while ``jax_enable_x64`` is off: JAX converts them to their 32-bit types.
+
+        JAX computes in the background. The slot is held until that is done, even when the array and the record are
+        gone before. Do not write to a loaned record's field while JAX may still read it: wait for the result with
+        ``block_until_ready`` first.
+
+        ``jax.numpy.asarray(field)`` gives the same array; a function of JAX's wants that, not the field.
+
+        Args:
+            strict: whether a copy is an error; as the endpoint was made unless stated.
+
+        Raises:
+            NeedsCopy: strict, and JAX cannot use the memory as it is; the error says why.
+            ImportError: JAX is not installed.
+        """
     @property
     def shape(self) -> tuple[int, ...]:
         """The number of elements along each dimension."""
@@ -196,6 +235,8 @@ class Field(Generic[_Rank, _Scalar]):
     def __gt__(self, other: object, /) -> Any: ...
     def __ge__(self, other: object, /) -> Any: ...
     __hash__: None  # type: ignore[assignment]
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any: ...
+    def __jax_array__(self) -> Any: ...
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __dlpack__(

@@ -16,7 +16,9 @@ from ._dtype import Column, Dim
 from ._nested import Nested
 
 if TYPE_CHECKING:
+    import jax
     import numpy as np
+    import tensorflow as tf  # type: ignore[import-untyped]
     import torch
     from numpy.typing import NDArray
 
@@ -185,6 +187,14 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
     def numpy(self) -> dict[str, NDArray[np.generic] | None]:
         """Every field as a NumPy array on the record's memory; None for an optional one that was not sent."""
         return {name: None if field is None else field.numpy() for name, field in self.items()}
+
+    def tf(self) -> dict[str, tf.Tensor | None]:
+        """Every field as a TensorFlow tensor, as `Field.tf` makes it; None for an optional one that was not sent."""
+        return {name: None if field is None else field.tf() for name, field in self.items()}
+
+    def jax(self) -> dict[str, jax.Array | None]:
+        """Every field as a JAX array, as `Field.jax` makes it; None for an optional one that was not sent."""
+        return {name: None if field is None else field.jax() for name, field in self.items()}
 
     @property
     def present(self) -> dict[str, bool]:

@@ -4,6 +4,7 @@
 //! interpreter shuts down.
 
 use std::ffi::{CStr, c_void};
+use std::mem::MaybeUninit;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -30,29 +31,49 @@ pub(crate) enum Owner {
 
 /// Compact elements of the consumer's own.
 pub(crate) struct Private {
-    lines: Vec<Line>,
+    lines: Box<[MaybeUninit<Line>]>,
     dtype: DType,
     shape: Vec<i64>,
     strides: Vec<i64>,
 }
 
 /// A cache line, for its alignment.
-#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-impl Owner {
-    /// A copy of a field, counted. The record is let go of.
-    pub(crate) fn copy_of(view: &FieldView) -> Owner {
+impl Private {
+    /// Compact elements that are all zero.
+    pub(crate) fn zeroed(dtype: DType, shape: Vec<i64>) -> Private {
+        let bytes = shape.iter().product::<i64>() as usize * dtype.size();
+        let lines = (0..bytes.div_ceil(size_of::<Line>())).map(|_| MaybeUninit::new(Line([0; 64]))).collect();
+        Private { lines, dtype, strides: strided::compact(&shape), shape }
+    }
+
+    fn of(view: &FieldView) -> Private {
         let (shape, dtype) = (view.shape().to_vec(), view.dtype());
         let strides = strided::compact(&shape);
-        let bytes = view.len() * dtype.size();
-        let mut lines = vec![Line([0; 64]); bytes.div_ceil(64)];
+        let mut lines = Box::new_uninit_slice((view.len() * dtype.size()).div_ceil(size_of::<Line>()));
         let from = (view.ptr().as_ptr().cast_const(), view.strides());
         // SAFETY: the view's elements are valid while it lives; the lines are new and hold as many compact elements.
         unsafe { strided::copy(&shape, dtype.size(), from, (lines.as_mut_ptr().cast(), &strides)) };
-        count(Reason::Requested, bytes);
-        Owner::Copy(Private { lines, dtype, shape, strides })
+        Private { lines, dtype, shape, strides }
+    }
+}
+
+impl Owner {
+    /// A copy of a field, counted; its address is a multiple of 64 bytes. The record is let go of.
+    pub(crate) fn copy_of(py: Python<'_>, view: FieldView, reason: Reason) -> Owner {
+        let bytes = view.len() * view.dtype().size();
+        count(reason, bytes);
+        match bytes < strided::LARGE {
+            true => Owner::Copy(Private::of(&view)),
+            false => py.detach(|| Owner::Copy(Private::of(&view))),
+        }
+    }
+
+    /// Where the first element is.
+    pub(crate) fn address(&mut self) -> usize {
+        self.tensor().data as usize
     }
 
     fn flags(&self) -> u64 {

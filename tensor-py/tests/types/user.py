@@ -6,6 +6,7 @@ import array
 from collections.abc import Mapping
 from typing import Any, assert_type
 
+import jax
 import numpy as np
 import tensorbridge as tb
 import torch
@@ -103,6 +104,13 @@ def fields(image: Image, tokens: Tokens) -> None:
     mask_before: tb.Field | None = tokens.mask
     print(mask_before)
     assert_type(image.pixels.torch(), torch.Tensor)
+    assert_type(image.pixels.jax(), jax.Array)
+    assert_type(image.pixels.jax(strict=True), jax.Array)
+    assert_type(image.jax(), dict[str, jax.Array | None])
+    image.pixels = image.pixels.jax() + 1
+    image.pixels = image.pixels.tf(strict=False)
+    print(image.tf()["pixels"])
+    np.add(planes := image.pixels.numpy(), 1, out=planes)
     assert_type(image.pixels.shape, tuple[int, ...])
     assert_type(tokens.seq, int)
     column: tb.Column[Any] = Image.pixels
