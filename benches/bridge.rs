@@ -1,6 +1,6 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
-//! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only steps|calls|sizes|python` one part,
+//! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only steps|calls|sizes|pool|python` one part,
 //! `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
@@ -65,6 +65,14 @@ fn main() {
     if wanted("sizes") {
         sizes(&mut report, scale);
     }
+    if wanted("pool") {
+        report.measure("10,000 of 4 KB at once, 64 threads, per slot: 4 processes", || {
+            support::pool::slots(&unique("pool"), 1000 / scale)
+        });
+        report.measure("10,000 of 4 KB at once, 64 threads, per box: a mutex", || {
+            support::pool::mutex(1000 / scale)
+        });
+    }
     if wanted("python") {
         python(&mut report, scale);
     }
@@ -90,6 +98,7 @@ fn peer(arguments: &[&str]) {
                 Ok::<(), std::convert::Infallible>(())
             });
         }
+        ["pool", name, count] => support::pool::peer(name, count),
         ["small", name] => serve_untouched::<Kilobyte>(name),
         ["large", name] => serve_untouched::<Large>(name),
         other => panic!("unknown peer {other:?}"),

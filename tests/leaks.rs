@@ -1,33 +1,10 @@
 //! A million records later nothing is left behind, and nothing was allocated on the way.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/allocations.rs"]
+mod allocations;
 
+use allocations::allocations;
 use tensorbridge::{Channel, Receiver, Sender, Tensor};
-
-/// Counts the allocations of each thread, so that other tests and the host's thread do not disturb.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is left to the system's allocator; counting touches a thread-local number only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: passed on to the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: passed on to the caller.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[derive(Tensor)]
 #[tensor(name = "leaks.image", dims(rows = 1..=16))]
@@ -63,9 +40,9 @@ fn a_million_rounds_leave_no_slot_no_file_no_byte() {
             assert_eq!(receiver.receive().unwrap().id(), id);
         };
         (0..1000).for_each(round);
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         (0..1_000_000).for_each(round);
-        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "allocations");
+        assert_eq!(allocations() - before, 0, "allocations");
         assert_eq!(channel.free_slots(), 8);
         assert!(mappings_of_arenas() > 0);
     }

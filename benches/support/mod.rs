@@ -3,4 +3,5 @@
 pub(crate) mod limits;
 pub(crate) mod peer;
 pub(crate) mod plot;
+pub(crate) mod pool;
 pub(crate) mod stats;

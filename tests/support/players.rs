@@ -39,6 +39,7 @@ impl Player {
     }
 
     /// Waits for a good end.
+    #[allow(dead_code, reason = "not every test waits")]
     pub(crate) fn succeed(mut self) {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "the other process ended with {status}");

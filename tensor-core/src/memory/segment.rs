@@ -9,6 +9,7 @@ use rustix::fs::{
     memfd_create,
 };
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::SegmentOptions;
 use super::available::available_memory;
@@ -36,6 +37,10 @@ impl Segment {
         };
         if let Some(left) = available_memory().filter(|left| *left < size as u64 && !options.sparse) {
             return Err(Error::OutOfMemory { bytes: size, reason: format!("{left} bytes are available") });
+        }
+        if let Some(most) = getrlimit(Resource::Fsize).current.filter(|most| *most < size as u64) {
+            // The kernel would send SIGXFSZ, which ends the process.
+            return Err(Error::OutOfMemory { bytes: size, reason: format!("RLIMIT_FSIZE is {most}") });
         }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = memfd_create(label, flags).map_err(refused)?;

@@ -4,7 +4,7 @@ use super::{Offence, Tree};
 use std::collections::BTreeMap;
 
 /// Lines like `Full => "TB303", "TimeoutError";`.
-const SOURCE: &str = "tensor-core/src/error.rs";
+pub(super) const SOURCE: &str = "tensor-core/src/error.rs";
 
 /// Rows like ``| TB303 | `Full` | `TimeoutError` | when ... |``.
 const TABLE: &str = "docs/errors.md";
@@ -12,10 +12,18 @@ const TABLE: &str = "docs/errors.md";
 /// Line, name of the variant, builtin exception.
 type Row<'a> = (usize, &'a str, &'a str);
 
+/// Line and name of every error that the runtime defines.
+pub(super) fn defined(tree: &Tree) -> impl Iterator<Item = (usize, &str)> {
+    rows(text_of(tree, SOURCE), definition).into_values().map(|(line, name, _)| (line, name))
+}
+
+fn text_of<'a>(tree: &'a Tree, path: &str) -> &'a str {
+    tree.texts().find(|(file, _)| file.path == path).map_or("", |(_, text)| text)
+}
+
 pub(super) fn check(tree: &Tree) -> Vec<Offence> {
-    let text_of = |path: &str| tree.texts().find(|(file, _)| file.path == path).map_or("", |(_, text)| text);
-    let defined = rows(text_of(SOURCE), definition);
-    let documented = rows(text_of(TABLE), row);
+    let defined = rows(text_of(tree, SOURCE), definition);
+    let documented = rows(text_of(tree, TABLE), row);
     let mut offences = Vec::new();
     for (code, &(line, name, builtin)) in &defined {
         match documented.get(code) {

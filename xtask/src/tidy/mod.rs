@@ -6,6 +6,7 @@ mod errors;
 mod length;
 mod links;
 mod paths;
+mod provoked;
 mod ui;
 mod unsafety;
 
@@ -51,7 +52,15 @@ impl Offence {
 
 pub(crate) fn run() -> Result<(), Failure> {
     let tree = Tree::read(repository::root())?;
-    let rules = [length::check, ui::check, unsafety::check, errors::check, paths::check, links::check];
+    let rules = [
+        length::check,
+        ui::check,
+        unsafety::check,
+        errors::check,
+        provoked::check,
+        paths::check,
+        links::check,
+    ];
     let mut offences: Vec<Offence> = rules.iter().flat_map(|rule| rule(&tree)).collect();
     offences.sort();
     for offence in &offences {
