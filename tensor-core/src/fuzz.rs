@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::arena::{Arena, Half, Plan, Status};
-use crate::channel::adopted_parts;
+use crate::channel::{Descriptor, adopted_parts};
 use crate::error::Error;
 use crate::schema::{DType, Dim, Extent, Field, Schema, Shape};
 use crate::wait::Look;
@@ -18,12 +18,13 @@ pub use crate::peer::fuzz::handshake;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target and the name of its corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("schema", schema),
     ("header", header),
     ("slot_word", slot_word),
     ("handshake", handshake),
     ("block", block),
+    ("descriptor", descriptor),
 ];
 
 /// The wire form of a schema.
@@ -45,6 +46,13 @@ fn plan() -> Plan {
         Schema::new(name, 0, "", dims, vec![ids, mask]).expect("it keeps the rules")
     };
     Plan { slots: 20, request: of("fuzz.request"), reply: Some(of("fuzz.reply")) }
+}
+
+/// A host, a client and a worker; what fuzzes them takes turns.
+type Arenas = Mutex<[Arc<Arena>; 3]>;
+
+fn arenas() -> Arenas {
+    Mutex::new(crate::arena::fuzz::attached(plan(), 0, 3))
 }
 
 /// Header and schemas of an arena, as whoever attaches reads them: the bytes replace the header and, after its 208 bytes,
@@ -77,8 +85,7 @@ pub fn header(bytes: &[u8]) -> bool {
 /// The bytes are eight words for the request, eight for the reply, and then the failure.
 #[must_use]
 pub fn block(bytes: &[u8]) -> bool {
-    static ARENAS: LazyLock<Mutex<[Arc<Arena>; 3]>> =
-        LazyLock::new(|| Mutex::new(crate::arena::fuzz::attached(plan(), 0, 3)));
+    static ARENAS: LazyLock<Arenas> = LazyLock::new(arenas);
     let arenas = ARENAS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let [host, client, worker] = &*arenas;
     let (request, rest) = bytes.split_at(bytes.len().min(64));
@@ -108,6 +115,32 @@ pub fn block(bytes: &[u8]) -> bool {
     drop((taken, call));
     assert_eq!(host.free_slots(), host.slots());
     asked && answered
+}
+
+/// A descriptor of a field of a record that is there. The arena and the generation are put right, or nothing would pass.
+#[must_use]
+pub fn descriptor(bytes: &[u8]) -> bool {
+    static ARENAS: LazyLock<Arenas> = LazyLock::new(arenas);
+    let Ok(mut described) = Descriptor::from_bytes(bytes) else { return false };
+    assert_eq!(Descriptor::from_bytes(&described.to_bytes()).ok(), Some(described));
+    let arenas = ARENAS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let [_, client, _] = &*arenas;
+    let held = client.try_loan(Look::Words).expect("honest words").expect("a free slot");
+    described.arena = client.header().epoch;
+    described.generation = held.generation();
+    match described.open(client) {
+        Ok(field) => {
+            let room = client.data().len();
+            let read = match field.dtype() {
+                DType::I64 => field.read::<i64>().map(|values| values.len() * 8),
+                _ => field.read::<u8>().map(|values| values.len()),
+            };
+            assert!(read.expect("the record is there") <= room);
+            true
+        }
+        Err(Error::BadDescriptor { .. } | Error::StaleDescriptor { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Whether the record is one, and then that nothing in it leads outside.
@@ -158,7 +191,7 @@ mod tests {
         entries
     }
 
-    /// What peers of this ABI write, to be written down once: `TENSORBRIDGE_WRITE_CORPUS=1`.
+    /// What peers of this ABI write, to be written down once: `TENSORBRIDGE_TEST_WRITE_CORPUS=1`.
     fn golden(target: &str) -> Vec<u8> {
         match target {
             "schema" => plan().request.encode(),
@@ -171,15 +204,29 @@ mod tests {
                 let failure = [&[1u8, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0][..], b"TMMbbb"].concat();
                 [half.clone(), half, failure].concat()
             }
+            "descriptor" => golden_descriptor().to_bytes().to_vec(),
             other => panic!("there is no {other}"),
         }
+    }
+
+    /// Three numbers of the slot that a client of number 2 loans first.
+    fn golden_descriptor() -> Descriptor {
+        let [_, client, _] = crate::arena::fuzz::attached(plan(), 0, 3);
+        let held = client.try_loan(Look::Words).unwrap().unwrap();
+        let column = client.request().columns[0];
+        let mut described: Descriptor = bytemuck::Zeroable::zeroed();
+        (described.form, described.dtype, described.rank) = (1, DType::I64 as u8, 1);
+        (described.shape[0], described.strides[0], described.nbytes) = (3, 1, 24);
+        described.slot = held.slot() as u32;
+        described.offset = (column.offset + held.slot() * column.stride) as u64;
+        described
     }
 
     #[test]
     fn what_peers_of_this_abi_write_is_accepted() {
         for (name, target) in TARGETS {
             let path = corpus(name).join("golden");
-            if std::env::var_os("TENSORBRIDGE_WRITE_CORPUS").is_some() {
+            if std::env::var_os("TENSORBRIDGE_TEST_WRITE_CORPUS").is_some() {
                 std::fs::create_dir_all(corpus(name)).unwrap();
                 std::fs::write(&path, golden(name)).unwrap();
             }
@@ -248,6 +295,11 @@ mod tests {
     #[test]
     fn mutated_handshakes_are_taken_without_a_panic() {
         survives("handshake");
+    }
+
+    #[test]
+    fn mutated_descriptors_are_taken_without_a_panic() {
+        survives("descriptor");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A participant that scribbles over the arena's memory: nobody else crashes, reads outside, or waits beyond a deadline, and
 //! whatever they are told is an answer or a typed error.
 //!
-//! It runs for a few seconds; `TENSORBRIDGE_HOSTILE_SECONDS` for longer.
+//! It runs for a few seconds; `TENSORBRIDGE_TEST_HOSTILE_SECONDS` for longer.
 
 #[path = "../support/players.rs"]
 mod players;
@@ -43,7 +43,7 @@ const DEADLINE: Duration = Duration::from_millis(50);
 const HANGS: Duration = Duration::from_secs(10);
 
 fn seconds() -> u64 {
-    std::env::var("TENSORBRIDGE_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+    std::env::var("TENSORBRIDGE_TEST_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
 /// An outcome that a victim may see: anything but a hang, a panic or an error that blames the victim itself.

@@ -201,6 +201,11 @@ impl Descriptor {
                 self.nbytes
             )));
         }
+        // A stride of 0 would repeat an element as often as one likes, and whoever copies would make room for all of them.
+        if extents.len() > extents.reach() {
+            let (shape, strides) = (extents.shape(), extents.strides());
+            return Err(bad(format!("elements of shape {shape:?} with strides {strides:?} overlap")));
+        }
         Ok((dtype, extents))
     }
 

@@ -14,10 +14,10 @@ use crate::world::{
     service, wait_until,
 };
 
-const PART: &str = "TENSORBRIDGE_CRASH_PART";
-const NAME: &str = "TENSORBRIDGE_CRASH_NAME";
-const AT: &str = "TENSORBRIDGE_CRASH_AT";
-const SLOTS: &str = "TENSORBRIDGE_CRASH_SLOTS";
+const PART: &str = "TENSORBRIDGE_TEST_CRASH_PART";
+const NAME: &str = "TENSORBRIDGE_TEST_CRASH_NAME";
+const AT: &str = "TENSORBRIDGE_TEST_CRASH_AT";
+const SLOTS: &str = "TENSORBRIDGE_TEST_CRASH_SLOTS";
 
 /// A copy of this program that plays a part. Killed and reaped when dropped.
 pub(crate) struct Victim {
