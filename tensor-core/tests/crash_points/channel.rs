@@ -63,14 +63,14 @@ fn walk_senders(act: &str, expected: impl Fn(bool) -> &'static [usize]) {
     }
 }
 
-/// The record that the process is to receive arrives here as often as `expected` says.
-fn walk_receivers(act: &str, expected: impl Fn(bool) -> &'static [usize]) {
+/// As many of the `count` records that the process is to receive arrive here as `expected` says.
+fn walk_receivers(act: &str, count: usize, expected: impl Fn(bool) -> &'static [usize]) {
     for slots in SIZES {
         let scene = Scene::new(slots);
         walk(&format!("a receiver {act}"), slots, |fatal| {
             let asleep = act == "receives asleep";
             if !asleep {
-                scene.send(fatal);
+                (0..count).for_each(|_| scene.send(fatal));
             }
             let mut victim = Victim::start(&format!("receiver {act}"), &scene.name, fatal, slots);
             if asleep {
@@ -108,19 +108,26 @@ fn a_killed_senders_record_is_sent_or_not() {
 
 #[test]
 fn a_receiver_killed_while_it_attaches_takes_nothing_along() {
-    walk_receivers("attaches", |_| &[1]);
+    walk_receivers("attaches", 1, |_| &[1]);
 }
 
 #[test]
 fn a_record_whose_receiver_is_killed_before_it_has_it_goes_to_another() {
     let redelivered = |through| if through { &[0][..] } else { &[1][..] };
-    walk_receivers("receives", redelivered);
-    walk_receivers("receives asleep", redelivered);
+    walk_receivers("receives", 1, redelivered);
+    walk_receivers("receives asleep", 1, redelivered);
 }
 
 #[test]
 fn a_record_that_a_killed_receiver_had_arrives_at_most_once_more() {
     let perhaps = |through| if through { &[0][..] } else { &[0, 1][..] };
-    walk_receivers("gives back", perhaps);
-    walk_receivers("keeps an alias", perhaps);
+    walk_receivers("gives back", 1, perhaps);
+    walk_receivers("keeps an alias", 1, perhaps);
+}
+
+#[test]
+fn the_records_of_a_run_whose_receiver_is_killed_go_to_others() {
+    // A run has those that lie side by side: at least one.
+    walk_receivers("receives a run", 3, |through| if through { &[0, 1, 2][..] } else { &[3][..] });
+    walk_receivers("gives back a run", 3, |through| if through { &[0, 1, 2][..] } else { &[0, 1, 2, 3][..] });
 }

@@ -179,6 +179,13 @@ fn receive(act: &str, name: &str, doom: &Doom) {
             say("ready");
             drop(doom.during(receive));
         }
+        "receives a run" => {
+            drop(doom.during(|| receiver.receive_many(3, Some(PATIENCE), &mut nothing).unwrap()));
+        }
+        "gives back a run" => {
+            let run = receiver.receive_many(3, Some(PATIENCE), &mut nothing).unwrap();
+            doom.during(|| drop(run));
+        }
         "gives back" => {
             let record = receive();
             doom.during(|| drop(record));
