@@ -134,6 +134,6 @@ fn nothing_is_lost_when_the_host_survives() {
         serve(&server, || asks.is_finished());
         assert_eq!(asks.join().unwrap().unwrap(), answer_to(3));
         crate::world::wait_until("the dead one's slots", || host.free_slots() == 4);
-        assert!(host.pins().iter().all(|pin| pin.pid != dead));
+        assert!(host.pins().iter().all(|pin| pin.pid != Some(dead)));
     });
 }

@@ -292,7 +292,7 @@ fn host(act: &str, name: &str, slots: usize, doom: &Doom) {
                 scope.spawn(|| call(&client, 1));
                 let me = std::process::id();
                 wait_until("the call", || {
-                    client.pins().iter().any(|pin| pin.pid == me && pin.how == "waiting to be received")
+                    client.pins().iter().any(|pin| pin.pid == Some(me) && pin.how == "waiting to be received")
                 });
                 say("ready");
                 listen();
