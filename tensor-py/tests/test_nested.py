@@ -204,6 +204,26 @@ def test_nested_records_show_their_fields() -> None:
     assert repr(scene.first.pose.position) == "<Field first.pose.position: f32[2, 3] of test.scene>"
 
 
+def test_a_run_has_nested_records(hosts: Hosts, name: str) -> None:
+    hosts.channel(name, Scene)
+    with tb.Sender(name, Scene) as sender, tb.Receiver(name, Scene) as receiver:
+        for number in range(2):
+            with sender.loan() as scene:
+                complete(scene)
+                scene.first.pose.position[:] = float(number)
+                if number:
+                    scene.last = {"position": [7.0, 8.0, 9.0]}
+                scene.send()
+        with receiver.receive_many(4) as run:
+            assert run.first.pose.position.numpy().tolist() == [[0.0] * 3, [1.0] * 3]
+            assert (run.first.belief, run.row(0).last) == (None, None)
+            # One record has it and one has not, which each of its fields says.
+            assert run.last is not None and run.last.present == {"position": False, "outline": False}
+            second = run.row(1).last
+            assert second is not None and second.position.numpy().tolist() == [7.0, 8.0, 9.0]
+            assert run.first.pose.row(1).position.numpy().tolist() == [1.0] * 3
+
+
 def test_a_record_can_be_copied_into_a_nested_one() -> None:
     pose, scene = Pose.empty(1), Scene.empty(1)
     pose.set(points=2, position=[[1.0, 2.0, 3.0]])

@@ -47,7 +47,7 @@ class Nested(Generic[R]):
         if record is None:
             return self
         part = self._part(record)
-        if self.optional and not record._handle.writable and not any(part.present.values()):
+        if self.optional and not record._handle.writable and all(field is None for field in part.values()):
             return None
         return part
 

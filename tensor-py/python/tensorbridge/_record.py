@@ -257,8 +257,9 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
     def _written(self) -> dict[str, Any]:
         """What was set of it, for another record to take over."""
-        lengths = {name: length for name, length in self.dims.items() if length is not None}
-        return lengths | {name: self[name] for name, present in self.present.items() if present}
+        first = self._first[1]
+        lengths = {name: self._handle.dim(first + index) for name, index in self._dims.items()}
+        return {name: length for name, length in lengths.items() if length is not None} | {name: self[name] for name, present in self.present.items() if present}
 
     def __getitem__(self, name: str) -> Field | None:
         index = self._columns.get(name)
