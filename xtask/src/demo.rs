@@ -5,7 +5,7 @@ use crate::{command, python, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// For the classifier: photos (JPEG or PNG), `--json`, `--help`
+    /// For the classifier: photos (JPEG or PNG), `--kill`, `--json`, `--help`
     #[arg(last = true)]
     arguments: Vec<String>,
 }

@@ -107,6 +107,18 @@ pub(crate) fn of_calls(calls: &[Vec<Check>]) -> Vec<Check> {
     (0..count).filter_map(one).collect()
 }
 
+/// The worker was killed in the middle of a call, and its request was answered.
+pub(crate) fn of_kill(killed: bool, (restarts, redelivered): (u32, u64)) -> Check {
+    Check {
+        topic: "what a kill did",
+        held: killed && restarts > 0 && redelivered > 0,
+        seen: format!(
+            "the worker was {}killed with a request in hand; started again: {restarts}, requests handed out again: {redelivered}",
+            if killed { "" } else { "not " }
+        ),
+    }
+}
+
 /// Nothing stays behind. `during` is what there was while the services lived: when that shows nothing either, the
 /// count looks at the wrong place.
 pub(crate) fn of_remains(remains: &Remains, during: &Traces) -> Vec<Check> {

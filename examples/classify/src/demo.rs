@@ -11,6 +11,7 @@ use crate::report::{Classified, Report};
 use crate::{Failure, compare, photo, preprocess, scores};
 use std::io::Stdout;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tensorbridge::{Client, SendError};
 
@@ -69,13 +70,40 @@ fn classify_all(
     let client = exchange.client()?;
     let inode = exchange.inode()?;
     let mut checks = Vec::new();
+    let mut to_kill = options.kill;
     for path in options.photos() {
-        let (classified, checked) = classify(&client, inode, &path, options.top)?;
+        let (outcome, killed) = match to_kill {
+            true => {
+                let _progress = Progress::new("killing the worker in the middle of the call");
+                beside(
+                    |over| exchange.kill_in_mid_call(over),
+                    || classify(&client, inode, &path, options.top),
+                )
+            }
+            false => (classify(&client, inode, &path, options.top), false),
+        };
+        // A worker that was too quick is caught with the next photo.
+        to_kill &= !killed;
+        let (classified, checked) = outcome?;
         report.photo(&classified)?;
         checks.push(checked);
     }
     report.checks(&checks::of_calls(&checks))?;
+    if options.kill {
+        report.checks(&[checks::of_kill(!to_kill, exchange.restarts())])?;
+    }
     Ok(())
+}
+
+/// Does `work`, and beside it something that ends when the work is over.
+fn beside<T>(aside: impl FnOnce(&AtomicBool) -> bool + Send, work: impl FnOnce() -> T) -> (T, bool) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(|| aside(&over));
+        let result = work();
+        over.store(true, Ordering::Relaxed);
+        (result, aside.join().unwrap_or(false))
+    })
 }
 
 /// One photo: into shared memory, through the network, and out as the most probable classes.

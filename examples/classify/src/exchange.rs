@@ -2,7 +2,9 @@
 
 use crate::options::package;
 use crate::records::Photo;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tensorbridge::{Client, Error, PythonWorker, Record, Service, Worker};
@@ -12,6 +14,12 @@ const SLOTS: usize = 4;
 
 /// How long a slot may take to come back after the last use of it.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a call may take whose worker has to be started again.
+const RESTART: Duration = Duration::from_secs(180);
+
+/// How long a worker may take to end: on a busy machine a process with PyTorch in it takes seconds for that alone.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Photos go to a Python worker, replies come back.
 pub(crate) struct Exchange<Reply: Record> {
@@ -37,7 +45,8 @@ impl<Reply: Record> Exchange<Reply> {
     /// Those of [`Service`].
     pub(crate) fn start(name: &str, python: &Path, script: &str) -> Result<Self, Error> {
         let service = Service::builder(name).slots(SLOTS).create()?;
-        let worker = service.spawn(PythonWorker::new(package().join(script)).python(python))?;
+        let worker = PythonWorker::new(package().join(script)).python(python).grace(GRACE);
+        let worker = service.spawn(worker)?;
         Ok(Self { name: name.to_owned(), service, worker })
     }
 
@@ -46,7 +55,29 @@ impl<Reply: Record> Exchange<Reply> {
     /// # Errors
     /// Those of [`Client`].
     pub(crate) fn client(&self) -> Result<Client<Photo, Reply>, Error> {
-        Client::builder(&self.name).connect()
+        // Long enough for a worker that is started again to load its network.
+        Client::builder(&self.name).timeout(RESTART).connect()
+    }
+
+    /// Kills the worker, as `kill -9` does, as soon as it has a request in hand; whether it did before `over`.
+    pub(crate) fn kill_in_mid_call(&self, over: &AtomicBool) -> bool {
+        while !over.load(Ordering::Relaxed) {
+            let busy = self
+                .service
+                .pins()
+                .into_iter()
+                .find(|pin| pin.how == "received" && pin.pid == Some(self.worker.id()));
+            if let Some(pid) = busy.and_then(|pin| Pid::from_raw(i32::try_from(pin.pid?).ok()?)) {
+                return kill_process(pid, Signal::KILL).is_ok();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    /// How often the worker was started again, and how many requests were handed out again.
+    pub(crate) fn restarts(&self) -> (u32, u64) {
+        (self.worker.health().restarts, self.service.recoveries().redelivered)
     }
 
     /// The inode of the memory that the records lie in.

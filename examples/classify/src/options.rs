@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// The most calls to measure for each way in the comparison; 0 leaves it out
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) calls: usize,
+    /// Kill the worker in the middle of the first call: its label arrives all the same
+    #[arg(long)]
+    pub(crate) kill: bool,
     /// The Python that has the packages
     #[arg(long, value_name = "PROGRAM", env = "TENSORBRIDGE_PYTHON", default_value = "python3")]
     pub(crate) python: PathBuf,

@@ -44,6 +44,21 @@ fn the_shipped_photos_are_recognised_and_every_check_holds() {
 }
 
 #[test]
+fn the_label_arrives_although_the_worker_is_killed() {
+    if python_is_missing() {
+        return;
+    }
+    let output = demo(&["--json", "--kill", "--calls", "0"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}\n{log}"));
+    assert!(output.status.success(), "{report:#}\n{log}");
+    assert_eq!(report["photos"][0]["top"][0]["label"], "Egyptian cat");
+    let checks = report["checks"].as_array().expect("there are checks");
+    assert!(checks.iter().any(|check| check["topic"] == "what a kill did"), "{report:#}");
+}
+
+#[test]
 fn a_file_that_is_no_photo_ends_the_demo_at_once() {
     for file in ["no-such-file.jpg", "Cargo.toml"] {
         let output = demo(&["--python", "no-such-python", file]);
