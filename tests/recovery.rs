@@ -143,6 +143,7 @@ fn what_a_killed_client_held_comes_back_and_its_request_is_skipped() {
     let doomed = play(TEST, "client", &name);
     assert_eq!(answer(&server), 1);
     let mut taken = server.receive().unwrap();
+    assert!(taken.time_left().is_some_and(|left| left <= PATIENCE + Duration::from_secs(1)));
     until_pinned(&service, doomed.id(), "loaned");
     until_pinned(&service, doomed.id(), "waiting to be received");
     until("a reply", || service.pins().iter().any(|pin| pin.how.starts_with("a reply")));

@@ -117,6 +117,12 @@ impl Claim {
         deadline != 0 && deadline <= monotonic_ns()
     }
 
+    /// How long the caller of this request goes on waiting; `None` for ever.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.arena().control.block(self.slot()).deadline.load(Ordering::Relaxed);
+        (deadline != 0).then(|| Duration::from_nanos(deadline.saturating_sub(monotonic_ns())))
+    }
+
     /// TAKEN -> DONE without an answer, because nobody waits for one.
     pub(super) fn expire(&self) -> Result<(), Error> {
         self.finish(Status::Expired, false, 0)

@@ -116,6 +116,13 @@ impl<Req: Record, Rep: Record> Request<Req, Rep> {
         self.request.view()
     }
 
+    /// How long its caller goes on waiting, a few milliseconds more or less; `None` for ever. No request is received after
+    /// that.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.claim.time_left()
+    }
+
     /// The answer so far.
     #[must_use]
     pub fn reply_mut(&mut self) -> &mut Rep::Mut {
