@@ -1,6 +1,7 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
-//! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only steps|calls|sizes|pool|python` one part,
+//! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only
+//! steps|calls|sizes|pool|runs|python` one part,
 //! `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
@@ -31,6 +32,13 @@ struct Number {
 #[tensor(name = "bench.kilobyte")]
 struct Kilobyte {
     bytes: [u8; 1024],
+}
+
+/// As many bytes as a photo's planes.
+#[derive(Tensor)]
+#[tensor(name = "bench.photo")]
+struct Photo {
+    bytes: [u8; 602_112],
 }
 
 /// 256 MB.
@@ -72,6 +80,9 @@ fn main() {
         report.measure("10,000 of 4 KB at once, 64 threads, per box: a mutex", || {
             support::pool::mutex(1000 / scale)
         });
+    }
+    if wanted("runs") {
+        support::runs::measure(&mut report, scale);
     }
     if wanted("python") {
         python(&mut report, scale);
@@ -276,17 +287,37 @@ fn sizes(report: &mut Report, scale: usize) {
 
 trait Untouched: tensorbridge::Record {
     fn first_byte(view: &mut Self::Mut) -> &mut [u8];
+
+    fn bytes(view: &Self::Ref) -> &[u8];
 }
 
 impl Untouched for Kilobyte {
     fn first_byte(view: &mut Self::Mut) -> &mut [u8] {
         view.bytes_mut()
     }
+
+    fn bytes(view: &Self::Ref) -> &[u8] {
+        view.bytes()
+    }
 }
 
 impl Untouched for Large {
     fn first_byte(view: &mut Self::Mut) -> &mut [u8] {
         view.bytes_mut()
+    }
+
+    fn bytes(view: &Self::Ref) -> &[u8] {
+        view.bytes()
+    }
+}
+
+impl Untouched for Photo {
+    fn first_byte(view: &mut Self::Mut) -> &mut [u8] {
+        view.bytes_mut()
+    }
+
+    fn bytes(view: &Self::Ref) -> &[u8] {
+        view.bytes()
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod limits;
 pub(crate) mod peer;
 pub(crate) mod plot;
 pub(crate) mod pool;
+pub(crate) mod runs;
 pub(crate) mod stats;

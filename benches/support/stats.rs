@@ -42,13 +42,20 @@ fn median(mut values: Vec<u64>) -> u64 {
 }
 
 /// Times `count` calls of `step` one by one, after a tenth of them as warm-up.
-pub(crate) fn time_each(count: usize, mut step: impl FnMut()) -> Run {
+pub(crate) fn time_each(count: usize, step: impl FnMut()) -> Run {
+    time_each_after(count, || {}, step)
+}
+
+/// As [`time_each`]; what `prepare` does before each call is not timed.
+pub(crate) fn time_each_after(count: usize, mut prepare: impl FnMut(), mut step: impl FnMut()) -> Run {
     let mut histogram =
         Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("up to a minute, three digits");
     for _ in 0..count / 10 {
+        prepare();
         step();
     }
     for _ in 0..count {
+        prepare();
         let start = Instant::now();
         step();
         histogram.saturating_record(start.elapsed().as_nanos() as u64);
