@@ -8,7 +8,7 @@ const PYTHON_KEYWORDS: [&str; 35] = [
 ];
 
 /// Methods of every record in Python.
-const PYTHON_METHODS: [&str; 20] = [
+const PYTHON_METHODS: [&str; 21] = [
     "call",
     "call_async",
     "dims",
@@ -21,6 +21,7 @@ const PYTHON_METHODS: [&str; 20] = [
     "numpy",
     "present",
     "receive",
+    "records",
     "release",
     "schema",
     "send",
