@@ -145,8 +145,8 @@ pub(crate) fn assign_part(
         record.field(index)
     })?;
     let (dtype, size) = (view.dtype(), view.dtype().size());
-    // Torch for the dtypes that NumPy lacks.
-    let raw = ml_dtypes_name(dtype).is_some();
+    // Torch, where there is one, for the dtypes that NumPy lacks.
+    let raw = ml_dtypes_name(dtype).is_some() && torch::torch(py).is_ok();
     let array = field.call_method0(if raw { "torch" } else { "numpy" })?;
     let part = array.get_item(key)?;
     let shape: Vec<i64> = part.getattr("shape").and_then(|shape| shape.extract())?;

@@ -127,9 +127,9 @@ fn at_least_one(max: isize) -> PyResult<usize> {
     }
 }
 
-fn received_run(record: DynRecord) -> Handle {
+fn received_run<T>(record: DynRecord, port: &Port<T>) -> Handle {
     count(Reason::Padded, record.filled_bytes());
-    Handle::new(record, Origin::Nobody)
+    Handle::received(record, port)
 }
 
 /// The name that an error uses for a class.
@@ -184,7 +184,7 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
     fn receive_many(&self, py: Python<'_>, max: isize, timeout: Option<f64>) -> PyResult<Handle> {
         let (receiver, max, timeout) = (self.port.get()?, at_least_one(max)?, seconds(timeout)?);
         let record = detached(py, || self.port.glance(), |look| receiver.receive_many(max, timeout, look))?;
-        Ok(received_run(record))
+        Ok(received_run(record, &self.port))
     }
 
     /// Up to `max` records as one run, if there are any now.
@@ -192,7 +192,7 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
         let (receiver, max) = (self.port.get()?, at_least_one(max)?);
         // Detached: filling up records of different lengths may take a while.
         let record = py.detach(|| receiver.try_receive_many(max)).map_err(raise)?;
-        Ok(record.map(received_run))
+        Ok(record.map(|record| received_run(record, &self.port)))
     }
 });
 

@@ -368,8 +368,8 @@ impl Field {
             return field.scalar(slf.py());
         }
         let array = match dtype::ml_dtypes_name(field.declared().dtype()) {
-            Some(_) => Field::torch(field, slf.py())?,
-            None => Field::numpy(slf)?,
+            Some(_) if torch::torch(slf.py()).is_ok() => Field::torch(field, slf.py())?,
+            _ => Field::numpy(slf)?,
         };
         array.call_method0(intern!(slf.py(), "tolist"))
     }

@@ -201,7 +201,7 @@ impl Handle {
         let record = found.ok_or_else(|| {
             pyo3::exceptions::PyIndexError::new_err(format!("row {row} of a run of {records}"))
         })?;
-        Ok(Handle::new(record, Origin::Nobody))
+        Ok(Handle { strict: self.strict, ..Handle::new(record, Origin::Nobody) })
     }
 
     /// The length of symbolic dimension `index` in each record of a run; None where it is not set.

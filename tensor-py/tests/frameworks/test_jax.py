@@ -17,6 +17,8 @@ from conftest import Hosts, answering, eventually
 from framework import Picture
 
 SIDE = 512
+HERE = (str(Path(__file__).parent), str(Path(__file__).parent.parent))
+"""Where the programs that the tests start find these modules."""
 
 
 class Matrix(tb.Record, name="test.matrix"):
@@ -178,7 +180,7 @@ def test_values_that_jax_cannot_give() -> None:
 def program(code: str, *arguments: str, **env: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), **env},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*HERE, os.environ.get("PYTHONPATH", "")]), **env},
         capture_output=True,
         text=True,
         timeout=100,
@@ -230,8 +232,6 @@ print("ends")
 """
     with tb.Sender(name, Matrix) as sender:
         sender.send(data=1.0)
-        tests = str(Path(__file__).parent.parent)
-        path = os.pathsep.join([str(Path(__file__).parent), tests])
-        status, output, errors = program(code, name, PYTHONPATH=path)
+        status, output, errors = program(code, name)
     assert (status, output) == (0, "ends\n"), errors
     assert eventually(lambda: channel.free_slots == 2)

@@ -150,7 +150,7 @@ def test_live_aliases_at_the_end_of_the_interpreter(hosts: Hosts, name: str) -> 
             sender.send(pixels=1.0, id=number)
         done = subprocess.run(
             [sys.executable, "-c", EXIT, name],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])},
             capture_output=True,
             text=True,
             timeout=100,
