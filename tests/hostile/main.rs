@@ -167,7 +167,7 @@ fn nobody_crashes_or_hangs_beside_a_peer_that_scribbles_over_the_arena() {
         };
         assert_eq!(answer(), 5);
         let clients = [play(TEST, "client", &name), play(TEST, "client", &name)];
-        let python = python_client(&name);
+        let python = python_players(&name);
         let scribbler = play(TEST, "scribbler", &format!("{name} {slots}"));
         scribbler.succeed();
         clients.into_iter().for_each(Player::succeed);
@@ -202,15 +202,18 @@ fn works(name: &str) {
     assert_eq!(service.free_slots(), 4);
 }
 
-/// A client in Python, if there is an interpreter that has the extension.
-fn python_client(name: &str) -> Option<Player> {
+/// A client and a worker in Python, if there is an interpreter that has the extension.
+fn python_players(name: &str) -> Vec<Player> {
     let Some(python) = std::env::var_os("TENSORBRIDGE_PYTHON") else {
-        eprintln!("no client in Python: TENSORBRIDGE_PYTHON is not set");
-        return None;
+        eprintln!("no players in Python: TENSORBRIDGE_PYTHON is not set");
+        return Vec::new();
     };
-    let mut command = Command::new(python);
-    command.arg("tests/python/beside_hostile.py").arg(name).arg(seconds().to_string());
-    Some(Player::start(&mut command))
+    let play = |role: &str| {
+        let mut command = Command::new(&python);
+        command.arg("tests/python/beside_hostile.py").args([name, &seconds().to_string(), role]);
+        Player::start(&mut command)
+    };
+    ["client", "worker"].map(play).into()
 }
 
 /// The process that attaches finds header and schemas scribbled over: it is refused, or it attaches, and nothing else.

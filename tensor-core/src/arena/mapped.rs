@@ -99,7 +99,7 @@ pub(crate) struct Arena {
     pub(super) fork: ForkFlag,
     /// The host; `None` in the host itself.
     pub(super) host: Option<Process>,
-    /// The slot this process used last, plus one; its memory is warm in this core's cache.
+    /// Where the next loan is looked for first, plus one: the slot given back last, whose memory is warm in this core's cache.
     pub(super) warm: AtomicU32,
     /// How many workers may die with a request, each having taken it alone. Only the host's number counts.
     pub(super) max_attempts: u32,
@@ -308,8 +308,15 @@ impl Arena {
         } else {
             // Two threads may see the same slot here; the word decides who has it.
             let warm = self.warm.load(Ordering::Relaxed) as usize;
-            let hot = warm.checked_sub(1).and_then(|slot| ops::loan_slot(&self.control, self.me, slot));
-            hot.or_else(|| ops::loan(&self.control, self.me, usize::from(self.me), look))
+            let start = warm.checked_sub(1).unwrap_or(usize::from(self.me));
+            let hot = (warm > 0).then(|| ops::loan_slot(&self.control, self.me, start)).flatten();
+            let found = hot.or_else(|| ops::loan(&self.control, self.me, start, look));
+            if let Some((slot, _)) = found {
+                // Until one is given back, the next is looked for beside this one, and not past all that are in use.
+                let beside = (slot + 1) % self.slots();
+                self.warm.store(beside as u32 + 1, Ordering::Relaxed);
+            }
+            found
         };
         let Some((slot, word)) = found else { return Ok(None) };
         let claim = self.claim(slot, word, Side::Sender, monotonic_ms())?;
@@ -325,7 +332,8 @@ impl Arena {
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn try_take(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
         self.check_process()?;
-        loop {
+        // More than there are slots come only from a peer that makes them up.
+        for _ in 0..self.slots() {
             let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
             let claim = self.claim(slot, word, Side::Receiver, monotonic_ms())?;
             if claim.is_expired() {
@@ -335,6 +343,7 @@ impl Arena {
             self.prepare_take(slot, true);
             return Ok(Some(claim));
         }
+        Ok(None)
     }
 
     /// A record was taken: counts that if it was taken alone, and clears what an earlier worker may have left of its reply.

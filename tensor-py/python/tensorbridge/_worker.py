@@ -90,8 +90,10 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         reply_of: Callable[[_core.Handle], Any] = self._reply._maker()  # type: ignore[union-attr]
         check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
         with _InferenceMode() as inference:
-            try:
-                while (exchange := receive(None)) is not None:
+            while True:
+                try:
+                    if (exchange := receive(None)) is None:
+                        return
                     asked, filled = exchange
                     if not inference.entered:
                         inference.follow_imports()
@@ -107,10 +109,13 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
                             raise
                     else:
                         answer(asked, filled)
-                    # Nothing of this call may live on while the next one is waited for.
-                    del exchange, asked, filled
-            except _core.HostDied:
-                return
+                except _core.Corrupt as error:
+                    # A peer garbled one slot. Its caller was told if it can be; the other slots are whole.
+                    print(f"tensorbridge: a request is skipped: {error}", file=sys.stderr)
+                except _core.HostDied:
+                    return
+                # Nothing of this call may live on while the next one is waited for.
+                exchange = asked = filled = None  # type: ignore[assignment]
 
 
 def _fail(port: _core.Server, asked: _core.Handle, filled: _core.Handle, error: BaseException) -> None:
