@@ -116,7 +116,8 @@ def test_a_tensor_keeps_its_slot_whoever_else_dies(hosts: Hosts, doom: Callable[
         kill_with_request(doom)
         assert eventually(lambda: service.free_slots == 2)
         assert held.item() == 10
-        (pin,) = tb.pins()
+        # The call may be waiting for the next worker already.
+        (pin,) = [pin for pin in tb.pins() if pin.fields]
         assert pin.fields == ("value",) and pin.how.startswith("a reply")
         with answering(name, double, Number, Number):
             assert call.end() == 12
