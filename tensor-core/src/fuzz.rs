@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::arena::{Arena, Half, Plan, Status};
-use crate::channel::{Descriptor, adopted_parts};
+use crate::channel::{Descriptor, is_whole};
 use crate::error::Error;
 use crate::schema::{DType, Dim, Extent, Field, Schema, Shape};
 use crate::wait::Look;
@@ -141,26 +141,6 @@ pub fn descriptor(bytes: &[u8]) -> bool {
         Err(Error::BadDescriptor { .. } | Error::StaleDescriptor { .. }) => false,
         Err(error) => panic!("{error}"),
     }
-}
-
-/// Whether the record is one, and then that nothing in it leads outside.
-fn is_whole(claim: &crate::arena::Claim, half: Half) -> bool {
-    // SAFETY: the parts are dropped before the claim, and the schema is the arena's own.
-    let parts = match unsafe { adopted_parts(claim, half) } {
-        Ok(parts) => parts,
-        Err(Error::Corrupt { .. }) => return false,
-        Err(error) => panic!("{error}"),
-    };
-    let schema = &claim.arena().part(half).schema;
-    for (index, dim) in schema.dims().iter().enumerate() {
-        assert!(parts.dim(index).is_none_or(|length| (dim.min()..=dim.max()).contains(&length)));
-    }
-    for field in 0..schema.fields().len() {
-        let size = parts.column(schema, field).size;
-        let elements: Option<usize> = parts.field_shape(schema, field).map(|shape| shape.iter().product());
-        assert!(elements.is_none_or(|count| count * schema.fields()[field].dtype().size() <= size));
-    }
-    true
 }
 
 #[cfg(test)]

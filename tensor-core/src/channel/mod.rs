@@ -5,6 +5,8 @@ mod builder;
 mod descriptor;
 mod endpoint;
 mod field;
+#[cfg(all(any(test, fuzzing), connects))]
+mod fuzz;
 mod host;
 mod loan;
 mod receiver;
@@ -19,6 +21,8 @@ pub use descriptor::{DescribedField, Descriptor};
 pub(crate) use endpoint::{Endpoint, Options, endpoint_methods};
 pub use field::FieldRef;
 pub(crate) use field::{Fields, InSlot, in_slot};
+#[cfg(all(any(test, fuzzing), connects))]
+pub(crate) use fuzz::is_whole;
 pub use host::{Channel, ChannelBuilder};
 pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
