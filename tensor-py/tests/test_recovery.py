@@ -63,7 +63,9 @@ class Call(threading.Thread):
         return self.result
 
 
-def test_a_killed_workers_request_is_answered_by_the_next(hosts: Hosts, doom: Callable[[str], Program], name: str) -> None:
+def test_a_killed_workers_request_is_answered_by_the_next(
+    hosts: Hosts, doom: Callable[[str], Program], name: str
+) -> None:
     hosts.service(name, Number, Number, slots=2)
     with tb.Client(name, Number, Number) as client:
         call = Call(client, 21)
@@ -159,7 +161,9 @@ def test_reconnecting_finds_the_next_host(doom: Callable[[str], Program], name: 
         tb.Client(name, timeout=0.1)  # which clears the dead host's socket away
 
 
-def test_the_command_line_says_who_holds_what(hosts: Hosts, run: Run, doom: Callable[[str], Program], name: str) -> None:
+def test_the_command_line_says_who_holds_what(
+    hosts: Hosts, run: Run, doom: Callable[[str], Program], name: str
+) -> None:
     hosts.service(name, Number, Number, slots=4)
     assert "nobody holds a slot" in run("-m", "tensorbridge", "pins", name).finish()[1]
     with answering(name, double, Number, Number):

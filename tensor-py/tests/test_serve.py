@@ -304,7 +304,32 @@ def test_a_stopped_worker_is_ended_with_the_service(serve: Run, name: str, tmp_p
     (first, _) = notes(tmp_path, "made")
     os.kill(first, signal.SIGSTOP)
     with tb.Client(name, Number, Number) as client:
-        assert all(int(client.call(value=0).value) != first for _ in range(3)), "slow is not dead: the other one answers"
+        answers = [int(client.call(value=0).value) for _ in range(3)]
+        assert first not in answers, "slow is not dead: the other one answers"
     program.signal(signal.SIGTERM)
     status, _, errors = program.finish()
     assert status == 0 and "is killed" in errors and is_gone(first)
+
+
+def test_a_service_spawns_workers_and_says_how_they_are_doing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_SERVICE", name)
+    monkeypatch.setenv("TEST_NOTES", str(tmp_path / "notes"))
+    command = [sys.executable, str(PROGRAMS / "services.py")]
+    with tb.Service(name, Number, Number, slots=4) as service:
+        with pytest.raises(tb.WorkerExited, match="RuntimeError: no weights"):
+            service.spawn([*command, "broken", "1"])
+        # The thread that asks for it may end.
+        thread = threading.Thread(target=service.spawn, args=([*command, "worker", "1"],), kwargs={"backoff": 0.01})
+        thread.start()
+        thread.join()
+        (health,) = service.workers()
+        assert health == tb.WorkerHealth("ready", health.pid, 0, None)
+        with tb.Client(name, Number, Number) as client:
+            assert int(client.call(value=2).value) != health.pid, "the first one dies of it"
+        (again,) = service.workers()
+        assert again.restarts == 1
+        assert eventually(lambda: service.workers()[0].state == "ready"), "it answers a moment before that is noticed"
+        assert again.last_end is not None and "SIGKILL" in again.last_end
+    assert again.pid is not None and is_gone(again.pid)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import time
 import weakref
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from . import _core
@@ -22,6 +24,10 @@ def _leave() -> None:
     """
     for host in list(_LIVE):
         host._host.leave()
+
+
+LOOK = 0.01
+"""Seconds between two looks at a worker that starts."""
 
 
 class WorkerHealth(NamedTuple):
@@ -105,7 +111,7 @@ class Channel(Host):
 
 
 class Service(Host):
-    """Hosts a service whose workers are started by somebody else; `serve` hosts one and starts its workers.
+    """Hosts a service. Its workers are started with `spawn`, or by somebody else; `serve` does all of it.
 
     Args:
         name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.
@@ -142,7 +148,49 @@ class Service(Host):
             max_attempts=max_attempts,
         )
         super().__init__(name, host)
+        self._workers: list[_core.Worker] = []
+
+    def spawn(
+        self,
+        command: Sequence[str],
+        *,
+        restarts: int | None = 10,
+        backoff: float = 0.1,
+        grace: float = 5.0,
+        start_timeout: float = 180.0,
+    ) -> None:
+        """Starts a worker, a program that ends in ``tb.serve(...)``, and returns once it can answer.
+
+        It is started again when it ends, and stopped when this service is closed. The times and numbers are those of
+        `serve`.
+
+        Raises:
+            WorkerExited: it cannot be started, or ends of its own accord before it is ready.
+        """
+        worker = self._start(command, restarts, backoff, grace, start_timeout)
+        while (health := worker.health()) is not None and health[0] != "ready":
+            failure = worker.failure()
+            if failure is not None:
+                self._workers.remove(worker)
+                worker.stop()
+                raise failure
+            time.sleep(LOOK)
+
+    def _start(
+        self, command: Sequence[str], restarts: int | None, backoff: float, grace: float, start_timeout: float
+    ) -> _core.Worker:
+        worker = self._host.start(command, restarts, backoff, grace, start_timeout)
+        self._workers.append(worker)
+        return worker
 
     def workers(self) -> list[WorkerHealth]:
         """How the workers are doing that this process started."""
         return [WorkerHealth(*health) for health in self._host.workers()]
+
+    def close(self) -> None:
+        # All at once, and then one after the other.
+        for worker in self._workers:
+            worker.ask_to_stop()
+        while self._workers:
+            self._workers.pop().stop()
+        super().close()

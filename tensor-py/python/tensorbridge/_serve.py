@@ -83,7 +83,7 @@ def serve(
         command = _command()
 
         def start() -> _core.Worker:
-            return service._host.start(command, restarts, backoff, grace, start_timeout)
+            return service._start(command, restarts, backoff, grace, start_timeout)
 
         _Crew(service, start, workers).run()
 
@@ -125,11 +125,8 @@ class _Crew:
                     self._raise_failure(all)
                     time.sleep(LOOK)
             finally:
-                # All at once, and then one after the other.
-                for worker in self.workers:
-                    worker.ask_to_stop()
-                for worker in self.workers:
-                    worker.stop()
+                # While a second signal is still no news.
+                self.service.close()
 
     def stop(self) -> None:
         self.stopping = True
