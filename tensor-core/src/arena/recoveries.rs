@@ -1,5 +1,6 @@
 //! What a host has done for the dead, counted.
 
+use super::Arena;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a host has done for participants that died.
@@ -29,5 +30,12 @@ impl RecoveryCounts {
             redelivered: self.redelivered.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl Arena {
+    /// What this host has done for the dead so far.
+    pub(crate) fn recoveries(&self) -> Recoveries {
+        self.recoveries.read()
     }
 }

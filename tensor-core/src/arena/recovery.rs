@@ -1,7 +1,6 @@
 //! What becomes of the slots of a participant that died.
 
 use super::Arena;
-use super::recoveries::Recoveries;
 use super::settle::settle;
 use super::word::ParticipantId;
 use crate::sync::Ordering;
@@ -32,11 +31,6 @@ impl Arena {
         // Before it is READY: whoever takes it next sees it.
         block.redelivered.store(1, Ordering::Relaxed);
         self.reply().is_none() || block.attempts.load(Ordering::Relaxed) < self.max_attempts
-    }
-
-    /// What this host has done for the dead so far.
-    pub(crate) fn recoveries(&self) -> Recoveries {
-        self.recoveries.read()
     }
 }
 
