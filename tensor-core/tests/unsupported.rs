@@ -15,13 +15,7 @@ fn connecting_and_hosting_say_what_they_need() {
     let schema = Schema::new("a", 0, "", vec![], vec![Field::new("x", DType::F32, Shape::SCALAR)]).unwrap();
     assert_eq!(Schema::decode(&schema.encode()).as_ref(), Ok(&schema));
 
-    let settings = HostSettings {
-        name: "unsupported".to_owned(),
-        slots: 2,
-        sparse: false,
-        mutates_request: false,
-        ring_order: false,
-    };
+    let settings = HostSettings { slots: 2, ..HostSettings::new("unsupported") };
     let hosting = DynHost::create(&settings, schema, None).map(drop).unwrap_err();
     assert!(matches!(hosting, Error::Unsupported { .. }), "{hosting}");
 

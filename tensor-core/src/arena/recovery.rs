@@ -41,6 +41,7 @@ mod tests {
 
     use super::super::mapped::Status;
     use super::super::ops;
+    use super::super::recoveries::Recoveries;
     use super::super::shared::Shared;
     use super::super::testing::{RECEIVER, SENDER, three, three_with};
     use super::*;
