@@ -3,8 +3,6 @@
 use super::Arena;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Arena;
-
 /// What a host has done for participants that died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recoveries {
