@@ -1,8 +1,7 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
 //! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only
-//! steps|calls|sizes|pool|runs|python` one part,
-//! `--json FILE` writes the figures, `--svg FILE` draws them.
+//! steps|calls|sizes|pool|runs|open|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
 
@@ -84,6 +83,9 @@ fn main() {
     if wanted("runs") {
         support::runs::measure(&mut report, scale);
     }
+    if wanted("open") {
+        open(&mut report, scale);
+    }
     if wanted("python") {
         python(&mut report, scale);
     }
@@ -149,10 +151,14 @@ impl Report {
             limits::settle();
             run()
         });
-        let measured = Measured { name: name.to_owned(), runs: runs.collect() };
+        self.add(Measured { name: name.to_owned(), runs: runs.collect() });
+    }
+
+    fn add(&mut self, measured: Measured) {
         let (low, high) = measured.spread();
         println!(
-            "{name:<58} p50 {:>10} ({} - {})  p99 {:>10}",
+            "{:<58} p50 {:>10} ({} - {})  p99 {:>10}",
+            measured.name,
             human(measured.p50()),
             human(low),
             human(high),
@@ -167,7 +173,11 @@ impl Report {
 
     fn summary(&self) {
         let ratio = |title: &str, ours: &str, limit: &str| {
-            println!("{title:<58} {:.2}", self.p50(ours) / self.p50(limit));
+            let ratio = self.p50(ours) / self.p50(limit);
+            // What was not asked for has no row.
+            if !ratio.is_nan() {
+                println!("{title:<58} {ratio:.2}");
+            }
         };
         println!("\nratios of medians of the same run");
         for placement in ["free", "pinned"] {
@@ -189,6 +199,10 @@ impl Report {
             "call, spin, 256 MB, payload untouched",
             "call, spin, 1 KB, payload untouched",
         );
+        for (framework, floor) in support::open::FRAMEWORKS {
+            let (ours, bare) = (support::open::opened(framework), support::open::bare(framework, floor));
+            ratio(&format!("{ours} / {bare}"), &ours, &bare);
+        }
     }
 
     fn json(&self) -> String {
@@ -334,10 +348,29 @@ fn untouched<R: Untouched>(peer: &str, rounds: usize) -> Run {
     })
 }
 
-/// Calls answered by Python, when the environment names an interpreter that has the extension.
+/// The interpreter that has the extension, when the environment names one.
+fn interpreter(part: &str) -> Option<String> {
+    let python = std::env::var("TENSORBRIDGE_PYTHON").ok();
+    if python.is_none() {
+        println!("{part}: skipped, TENSORBRIDGE_PYTHON is not set");
+    }
+    python
+}
+
+/// Fields opened as tensors in Python.
+fn open(report: &mut Report, scale: usize) {
+    let Some(python) = interpreter("opening a field in Python") else { return };
+    for framework in support::open::FRAMEWORKS {
+        limits::settle();
+        for row in support::open::measure(&python, framework, RUNS, scale) {
+            report.add(row);
+        }
+    }
+}
+
+/// Calls answered by Python.
 fn python(report: &mut Report, scale: usize) {
-    if std::env::var_os("TENSORBRIDGE_PYTHON").is_none() {
-        println!("calls answered by Python: skipped, TENSORBRIDGE_PYTHON is not set");
+    if interpreter("calls answered by Python").is_none() {
         return;
     }
     let cases = [

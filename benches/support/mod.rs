@@ -1,6 +1,7 @@
 //! What the benchmarks share.
 
 pub(crate) mod limits;
+pub(crate) mod open;
 pub(crate) mod peer;
 pub(crate) mod plot;
 pub(crate) mod pool;

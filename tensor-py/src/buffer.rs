@@ -44,6 +44,18 @@ impl Lender {
         Lender { view, dtype, shape, strides }
     }
 
+    /// A field as it is.
+    pub(crate) fn whole(view: FieldView) -> Lender {
+        let dtype = view.dtype();
+        Lender::new(view, dtype)
+    }
+
+    /// The number of elements along each dimension, and the bytes from one to the next.
+    pub(crate) fn dimensions(&self) -> (&[isize], &[isize]) {
+        let rank = self.view.shape().len();
+        (&self.shape[..rank], &self.strides[..rank])
+    }
+
     /// A field of a dtype that the buffer protocol lacks, as unsigned integers of its size.
     pub(crate) fn bits(view: FieldView) -> Lender {
         let dtype = if view.dtype().size() == 1 { DType::U8 } else { DType::U16 };
@@ -62,8 +74,7 @@ pub(crate) unsafe fn lend(
     buffer: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> PyResult<()> {
-    let dtype = view.dtype();
-    let lender = Bound::new(py, Lender::new(view, dtype))?;
+    let lender = Bound::new(py, Lender::whole(view))?;
     // SAFETY: passed on to the caller.
     unsafe { fill(&lender, name, buffer, flags) }
 }

@@ -20,7 +20,7 @@ use crate::errors::raise;
 use crate::hand_over::{ALIGNMENT, HandOver, is_aligned};
 use crate::record::Handle;
 use crate::source::Value;
-use crate::{assign, buffer, dtype, element, jax, tensorflow, torch};
+use crate::{array, assign, buffer, dtype, element, jax, tensorflow, torch};
 
 /// A field of a record, or of a run of records, which has one more dimension in front.
 ///
@@ -114,8 +114,6 @@ impl Field {
     }
 }
 
-static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
 #[pymethods]
 impl Field {
     /// `Field[...]`, which annotations may say: what is in the brackets is for type checkers.
@@ -148,15 +146,15 @@ impl Field {
 
     /// An alias as a NumPy array; read-only when the record was received.
     fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if let Some(name) = dtype::ml_dtypes_name(slf.get().declared().dtype()) {
-            return Field::ml_dtypes(slf, name);
+        let (py, field) = (slf.py(), slf.get());
+        let dtype = field.declared().dtype();
+        if let Some(number) = array::number(dtype) {
+            return array::array(py, field.export(py)?, number);
         }
-        // NumPy swallows the error of a refused buffer, so whatever is wrong has to be found before.
-        slf.get().view(py)?;
-        let asarray = ASARRAY
-            .get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("asarray")?.unbind()))?;
-        asarray.bind(py).call1((slf,))
+        match dtype::ml_dtypes_name(dtype) {
+            Some(name) => Field::ml_dtypes(slf, name),
+            None => Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch()"))),
+        }
     }
 
     /// A TensorFlow tensor on the record's memory, or on a counted copy where TensorFlow cannot use that.

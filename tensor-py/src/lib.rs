@@ -2,6 +2,7 @@
 //!
 //! What users see is the package `tensorbridge` in `python/`; this module is what it is made of.
 
+mod array;
 mod assign;
 mod attributes;
 mod buffer;

@@ -8,15 +8,15 @@ use pyo3::types::{PyDict, PyString};
 /// A framework, imported when it was not yet.
 ///
 /// # Errors
-/// `ImportError` that says what to install: `framework` is its name for people, `package` its name for pip.
+/// `ImportError` that says what to install: `framework` is its name for people, `extra` ours for it.
 pub(crate) fn import_framework<'py>(
     py: Python<'py>,
     module: &str,
     framework: &str,
-    package: &str,
+    extra: &str,
 ) -> PyResult<Bound<'py, PyModule>> {
     py.import(module).map_err(|error| {
-        let text = format!("this needs {framework}: pip install {package}, or use .numpy()");
+        let text = format!("this needs {framework}: pip install 'tensorbridge[{extra}]', or use .numpy()");
         let hint = PyImportError::new_err(text);
         hint.set_cause(py, Some(error));
         hint

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the benchmarks of the root package. Those that need Python find it in the environment.
 
 use crate::failure::Failure;
-use crate::{command, python, repository, setup};
+use crate::{command, python, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -15,15 +15,5 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     command::heading("cargo bench");
     let mut bench = command::cargo();
     bench.args(["bench", "--package", "tensorbridge"]).args(&options.arguments);
-    command::check(bench.env(python::VARIABLE, &python.program))?;
-    // Arguments choose among the benchmarks in Rust.
-    if options.arguments.is_empty() {
-        command::heading("opening a field, beside what each framework takes itself");
-        for framework in ["torch", "tf", "jax"] {
-            let mut open = python.command();
-            open.current_dir(repository::extension()).env("TF_CPP_MIN_LOG_LEVEL", "3");
-            command::check(open.args(["benches/open_field.py", "--frameworks", framework]))?;
-        }
-    }
-    Ok(())
+    command::check(bench.env(python::VARIABLE, &python.program))
 }

@@ -80,7 +80,7 @@ def ask_for_a_framework_that_is_missing() -> None:
         try:
             getattr(point.at, method)()
         except ImportError as error:
-            assert "pip install" in str(error) and module in str(error), f".{method}() says: {error}"
+            assert f"pip install 'tensorbridge[{module}]'" in str(error), f".{method}() says: {error}"
         else:
             raise AssertionError(f"{module} was found")
 
