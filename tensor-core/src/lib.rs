@@ -26,6 +26,8 @@ pub mod service;
 mod sync;
 pub mod view;
 mod wait;
+#[cfg(not(loom))]
+mod waiter;
 
 #[cfg(tensorbridge_crash)]
 #[doc(hidden)]

@@ -30,7 +30,6 @@ mod real {
     }
 
     impl Futex {
-        #[cfg(test)]
         pub(crate) fn new(value: u32) -> Futex {
             Futex { word: AtomicU32::new(value) }
         }

@@ -15,6 +15,7 @@ use tensor_core::{Error, RemoteError};
 
 use crate::copied::{Reason, count};
 use crate::errors::raise;
+use crate::pending::{Mailbox, Pending};
 use crate::pins;
 use crate::port::Port;
 use crate::record::{Handle, Origin};
@@ -111,7 +112,9 @@ macro_rules! endpoint {
             }
 
             fn close(&self) {
-                self.port.close();
+                if let Some(endpoint) = self.port.close() {
+                    endpoint.close(const { lower(stringify!($class)) });
+                }
             }
 
             $($methods)*
@@ -153,6 +156,12 @@ endpoint!(Sender, DynSender, "Sends records.", {
         let record = self.port.get()?.try_loan().map_err(raise)?;
         Ok(record.map(|record| Handle::new(record, Origin::Sender(Arc::clone(&self.port)))))
     }
+
+    /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
+    fn loan_async(&self, timeout: Option<f64>, mailbox: &Mailbox, token: u64) -> PyResult<Pending> {
+        let wait = self.port.get()?.loan_async(seconds(timeout)?);
+        Ok(Pending::new(wait, Origin::Sender(Arc::clone(&self.port)), mailbox, token))
+    }
 });
 
 endpoint!(Client, DynClient, "Calls a service.", {
@@ -165,6 +174,12 @@ endpoint!(Client, DynClient, "Calls a service.", {
     fn try_loan(&self) -> PyResult<Option<Handle>> {
         let record = self.port.get()?.try_loan().map_err(raise)?;
         Ok(record.map(|record| Handle::new(record, Origin::Client(Arc::clone(&self.port)))))
+    }
+
+    /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
+    fn loan_async(&self, timeout: Option<f64>, mailbox: &Mailbox, token: u64) -> PyResult<Pending> {
+        let wait = self.port.get()?.loan_async(seconds(timeout)?);
+        Ok(Pending::new(wait, Origin::Client(Arc::clone(&self.port)), mailbox, token))
     }
 });
 
@@ -193,6 +208,12 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
         // Detached: filling up records of different lengths may take a while.
         let record = py.detach(|| receiver.try_receive_many(max)).map_err(raise)?;
         Ok(record.map(|record| received_run(record, &self.port)))
+    }
+
+    /// As `receive`, under way; `mailbox` gets `token` when it is worth a look.
+    fn receive_async(&self, timeout: Option<f64>, mailbox: &Mailbox, token: u64) -> PyResult<Pending> {
+        let wait = self.port.get()?.receive_async(seconds(timeout)?);
+        Ok(Pending::new(wait, Origin::Nobody, mailbox, token))
     }
 });
 

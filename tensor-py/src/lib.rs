@@ -19,6 +19,7 @@ mod host;
 mod jax;
 mod modules;
 mod numbers;
+mod pending;
 mod pins;
 mod port;
 mod record;
@@ -51,6 +52,8 @@ mod _core {
     use crate::field::Field;
     #[pymodule_export]
     use crate::host::Host;
+    #[pymodule_export]
+    use crate::pending::{Mailbox, Pending};
     #[pymodule_export]
     use crate::record::Handle;
     #[pymodule_export]

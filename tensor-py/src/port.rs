@@ -75,11 +75,11 @@ impl<T> Port<T> {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Closes it. Waits for slots and records end; a call that was made is finished.
-    pub(crate) fn close(&self) {
+    /// Closes it. Waits for slots and records end; a call that a thread waits for is finished. Gives the endpoint the first
+    /// time.
+    pub(crate) fn close(&self) -> Option<Arc<T>> {
         self.stop();
-        let endpoint = self.lock().take();
-        drop(endpoint);
+        self.lock().take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -9,6 +9,7 @@ use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run}
 
 use crate::errors::raise;
 use crate::field::Field;
+use crate::pending::{Mailbox, Pending};
 use crate::port::Port;
 use crate::schema::Schema;
 use crate::wait::{Ended, detached_with, timeout as seconds};
@@ -41,6 +42,7 @@ impl State {
 }
 
 /// Whom a record goes back to.
+#[derive(Clone)]
 pub(crate) enum Origin {
     /// Nobody: it was received, or is in this process's own memory.
     Nobody,
@@ -301,6 +303,30 @@ impl Handle {
             Ok(reply) => Ok(Handle::received(reply, port)),
             Err(Ended::Raised(error)) => Err(error),
             Err(Ended::Failed(failed)) => {
+                let (error, record) = *failed;
+                self.put_back(py, record);
+                Err(raise(error))
+            }
+        }
+    }
+
+    /// As `call`, under way; `mailbox` gets `token` when it is worth a look.
+    fn call_async(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        mailbox: &Mailbox,
+        token: u64,
+    ) -> PyResult<Pending> {
+        let Origin::Client(port) = &self.origin else {
+            return Err(self.refuse("from a Client can be called"));
+        };
+        let timeout = seconds(timeout)?;
+        let client = port.get()?;
+        let record = self.take(py, "called")?;
+        match client.call_async(record, port.strict, timeout) {
+            Ok(wait) => Ok(Pending::new(wait, Origin::Nobody, mailbox, token)),
+            Err(failed) => {
                 let (error, record) = *failed;
                 self.put_back(py, record);
                 Err(raise(error))

@@ -7,6 +7,7 @@ use super::hints::Hints;
 use super::layout::{HEADER_SIZE, LINE_PAIR, Layout, PARTICIPANT_SIZE, PARTICIPANTS};
 use super::mapped::Status;
 use super::shared::Shared;
+use super::word::ParticipantId;
 use crate::memory::Segment;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::wait::{Bell, futex_wake};
@@ -42,7 +43,7 @@ pub(crate) struct Participant {
     pub(crate) joined: AtomicU64,
     /// 1 sender or client, 2 receiver or server, 3 host, 4 observer.
     pub(crate) role: AtomicU32,
-    /// For waits on many slots at once.
+    /// Rung for calls that it waits for together, see [`ON_BELL`](super::shared::ON_BELL).
     pub(crate) bell: Bell,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Block {
     pub(crate) request_presence: AtomicU64,
     /// The same for the reply.
     pub(crate) reply_presence: AtomicU64,
-    /// 1 while the caller may sleep on the word, 2 while it waits on its participant's bell.
+    /// How the caller may sleep: [`ON_WORD`](super::shared::ON_WORD), [`ON_BELL`](super::shared::ON_BELL), or 0.
     pub(crate) caller_asleep: AtomicU32,
     /// How the call ended, see [`Status`](super::Status).
     pub(crate) status: AtomicU32,
@@ -220,7 +221,7 @@ impl Control {
     #[inline]
     fn hints(&self, offset: usize) -> Hints<'_> {
         let words = self.segment.base().as_ptr().wrapping_add(offset).cast::<AtomicU64>();
-        // SAFETY: both bitmaps of `hint_words` words are inside the mapping by the layout and 128-byte aligned.
+        // SAFETY: the three bitmaps of `hint_words` words are inside the mapping by the layout and 128-byte aligned.
         Hints::new(unsafe { std::slice::from_raw_parts(words, self.layout.hint_words) }, self.layout.slots)
     }
 }
@@ -259,6 +260,16 @@ impl Shared for Control {
     #[inline]
     fn ready_hints(&self) -> Hints<'_> {
         self.hints(self.layout.ready_hints)
+    }
+
+    #[inline]
+    fn answered_hints(&self) -> Hints<'_> {
+        self.hints(self.layout.answered_hints)
+    }
+
+    #[inline]
+    fn participant_bell(&self, id: ParticipantId) -> Option<&Bell> {
+        self.participant(id).map(|row| &row.bell)
     }
 
     #[inline]

@@ -46,6 +46,7 @@ pub(crate) struct Layout {
     pub(crate) participants: usize,
     pub(crate) free_hints: usize,
     pub(crate) ready_hints: usize,
+    pub(crate) answered_hints: usize,
     pub(crate) hint_words: usize,
     pub(crate) blocks: usize,
     pub(crate) block_size: usize,
@@ -70,7 +71,8 @@ impl Layout {
         let hints_size = (8 * hint_words).next_multiple_of(LINE_PAIR);
         let free_hints = HEADER_SIZE + PARTICIPANTS * PARTICIPANT_SIZE;
         let ready_hints = free_hints + hints_size;
-        let blocks = ready_hints + hints_size;
+        let answered_hints = ready_hints + hints_size;
+        let blocks = answered_hints + hints_size;
         let request_schema = blocks + slots * block_size;
         let request_schema_len = request.encode().len();
         let reply_schema = (request_schema + request_schema_len).next_multiple_of(LINE_PAIR);
@@ -88,6 +90,7 @@ impl Layout {
             participants: HEADER_SIZE,
             free_hints,
             ready_hints,
+            answered_hints,
             hint_words,
             blocks,
             block_size,
@@ -125,6 +128,8 @@ mod tests {
         assert_eq!(layout.block_size, 256);
         assert_eq!(layout.free_hints, 4096 + 1024 * 64);
         assert!(layout.ready_hints >= layout.free_hints + 24);
+        assert!(layout.answered_hints >= layout.ready_hints + 24);
+        assert!(layout.blocks >= layout.answered_hints + 24);
         assert_eq!(layout.blocks % LINE_PAIR, 0);
         assert!(layout.request_schema >= layout.blocks + 130 * 256);
         assert!(layout.control_size >= layout.reply_schema + layout.reply_schema_len);

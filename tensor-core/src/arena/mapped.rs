@@ -12,7 +12,7 @@ use super::header::{Header, RING_ORDER, SPARSE};
 use super::layout::{Layout, Plan};
 use super::ops;
 use super::recoveries::RecoveryCounts;
-use super::shared::Shared;
+use super::shared::{ON_WORD, Shared};
 use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
@@ -222,6 +222,32 @@ impl Arena {
 
     pub(crate) fn free_bell(&self) -> &Bell {
         self.control.free_bell()
+    }
+
+    /// Rung when a call of this participant was answered whose caller announced itself with [`Arena::sleep_on_bell`].
+    pub(crate) fn own_bell(&self) -> &Bell {
+        self.control.participant_bell(self.me).expect("a participant has a row")
+    }
+
+    /// Announces that the caller of a slot will sleep on [`Arena::own_bell`]. After this it looks at the slot once more.
+    pub(crate) fn sleep_on_bell(&self, slot: usize) {
+        ops::sleep_on_bell(&self.control, slot);
+    }
+
+    /// Visits the slots of those calls that may have been answered and are `mine`.
+    pub(crate) fn answered(&self, mine: impl Fn(usize) -> bool, visit: impl FnMut(usize)) {
+        ops::answered(&self.control, mine, visit);
+    }
+
+    /// Whether the call in a slot of this participant's is still under way.
+    pub(crate) fn is_under_way(&self, slot: usize) -> bool {
+        let word = Word(self.control.word(slot).load(Ordering::Acquire));
+        word.sender() == self.me && matches!(word.phase(), Some(Phase::Ready | Phase::Taken))
+    }
+
+    /// How many records are ready, up to `most`.
+    pub(crate) fn count_ready(&self, look: Look, most: usize) -> usize {
+        ops::count_ready(&self.control, look, most)
     }
 
     /// What a caller sleeps on until its slot's word changes.
@@ -467,7 +493,7 @@ struct CallerPlace<'a> {
 
 impl Sleep for CallerPlace<'_> {
     fn prepare(&self) -> u32 {
-        self.control.caller_asleep(self.slot).store(1, Ordering::Relaxed);
+        self.control.caller_asleep(self.slot).store(ON_WORD, Ordering::Relaxed);
         crate::sync::fence(Ordering::SeqCst);
         Word(self.control.word(self.slot).load(Ordering::Acquire)).low()
     }

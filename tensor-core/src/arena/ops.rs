@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::hints::Hints;
-use super::shared::Shared;
+use super::shared::{ON_BELL, Shared};
 use super::ticket::Ticket;
 use super::word::{ParticipantId, Phase, Word};
-use crate::sync::{Bug, Ordering, fence_after_swap, planted};
+use crate::sync::{Bug, Ordering, fence, fence_after_swap, planted};
 use crate::wait::Look;
 
 /// How often something is tried again because the words changed meanwhile. Honest peers change them a few times and
@@ -166,9 +166,7 @@ pub(super) fn let_go_unannounced(
     }
     if word.is(Phase::Done) {
         fence_after_swap(Bug::NoFenceBeforeWake);
-        if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 {
-            shared.wake_caller(slot);
-        }
+        wake_caller(shared, slot, word);
     }
     Ok(word)
 }
@@ -178,6 +176,55 @@ pub(super) fn let_go_unannounced(
 pub(super) fn announce_free(shared: &impl Shared, slots: Range<usize>) {
     shared.free_hints().set_run(slots);
     shared.free_bell().ring();
+}
+
+/// Wakes the caller of a slot, if it may be asleep.
+#[inline]
+pub(crate) fn wake_caller(shared: &impl Shared, slot: usize, word: Word) {
+    match shared.caller_asleep(slot).load(Ordering::Relaxed) {
+        0 => {}
+        ON_BELL => {
+            if !planted(Bug::RingsWithoutAHint) {
+                shared.answered_hints().set(slot);
+            }
+            if let Some(bell) = shared.participant_bell(word.sender()) {
+                bell.ring();
+            }
+        }
+        _ => shared.wake_caller(slot),
+    }
+}
+
+/// Announces that the caller of a slot will sleep on its participant's bell. After this it looks at the slot once more.
+#[inline]
+pub(crate) fn sleep_on_bell(shared: &impl Shared, slot: usize) {
+    shared.caller_asleep(slot).store(ON_BELL, Ordering::Relaxed);
+    if !planted(Bug::NoFenceBeforeSleep) {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Visits the slots of those calls that may have been answered and are `mine`. Their hints are cleared; their words decide.
+pub(crate) fn answered(shared: &impl Shared, mine: impl Fn(usize) -> bool, mut visit: impl FnMut(usize)) {
+    let hints = shared.answered_hints();
+    if hints.is_none() {
+        return (0..shared.slots()).filter(|&slot| mine(slot)).for_each(visit);
+    }
+    for slot in hints.iter_from(0).filter(|&slot| mine(slot)) {
+        // Before the look at the word: an answer that comes between the two sets the hint again.
+        hints.clear(slot);
+        visit(slot);
+    }
+}
+
+/// How many slots are ready, up to `most`.
+pub(crate) fn count_ready(shared: &impl Shared, look: Look, most: usize) -> usize {
+    let ready = |slot: &usize| Word(shared.word(*slot).load(Ordering::Acquire)).is(Phase::Ready);
+    if look == Look::Hints && !shared.ready_hints().is_none() {
+        shared.ready_hints().iter_from(0).filter(ready).take(most).count()
+    } else {
+        (0..shared.slots()).filter(ready).take(most).count()
+    }
 }
 
 /// Repeats a transition until its compare-and-swap succeeds; the word it was refused on is the error.

@@ -33,8 +33,8 @@ pub(crate) fn settle(shared: &impl Shared, dead: ParticipantId, repeat: impl Fn(
             settle_received(shared, slot, dead, repeat(slot), &mut settled);
         }
         hint_at(shared, slot);
-        if shared.caller_asleep(slot).load(Ordering::Relaxed) != 0 && !planted(Bug::RecoversSilently) {
-            shared.wake_caller(slot);
+        if !planted(Bug::RecoversSilently) {
+            ops::wake_caller(shared, slot, word_of(shared, slot));
         }
     }
     // Rings may have been cut off by the kill.

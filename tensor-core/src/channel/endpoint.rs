@@ -1,12 +1,14 @@
 //! What senders, receivers, clients and servers have in common: an arena, a timeout, and a way to wait.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::arena::{Arena, Claim, ClaimRun, Expected, Part, Status};
 use crate::error::{Error, Full};
 use crate::peer::{Role, attach};
 use crate::wait::{Look, Patience, Sleep, WaitStrategy, wait_for};
+use crate::waiter::{AnswerWait, LoanWait, TakeWait, Waits};
 
 /// How long a call, a loan or a connection may take unless the program says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,7 +33,7 @@ pub(crate) type LookAround<'a> = &'a mut dyn FnMut() -> Result<(), Error>;
 /// A participant of an arena.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
-    arena: Arc<Arena>,
+    waits: Arc<Waits>,
     role: Role,
     timeout: Option<Duration>,
     strategy: WaitStrategy,
@@ -55,12 +57,12 @@ impl Endpoint {
             return Err(Error::Refused { name: options.name.clone(), reason: reason.to_owned() });
         }
         let (timeout, strategy) = (options.timeout, options.strategy);
-        Ok(Endpoint { arena: Arc::new(arena), role, timeout, strategy })
+        Ok(Endpoint { waits: Waits::new(Arc::new(arena)), role, timeout, strategy })
     }
 
     /// Whether the host lives and hosts this arena, and this is no forked child.
     pub(crate) fn is_connected(&self) -> bool {
-        self.arena.check_process().is_ok() && self.arena.check_host().is_ok()
+        self.arena().check_process().is_ok() && self.arena().check_host().is_ok()
     }
 
     /// An endpoint like this one, of the arena that is hosted under the name now.
@@ -70,10 +72,10 @@ impl Endpoint {
         look_around: LookAround<'_>,
     ) -> Result<Endpoint, Error> {
         let schema = |part: &Part| (*part.schema).clone();
-        let (request, reply) = (schema(self.arena.request()), self.arena.reply().map(schema));
+        let (request, reply) = (schema(self.arena().request()), self.arena().reply().map(schema));
         let service = reply.is_some();
         let expected = Expected { request: Some(request), reply };
-        let options = Options { name: self.arena.name().to_owned(), timeout, strategy: self.strategy };
+        let options = Options { name: self.arena().name().to_owned(), timeout, strategy: self.strategy };
         let endpoint = Endpoint::connect(&options, self.role, service, &expected, look_around)?;
         Ok(Endpoint { timeout: self.timeout, ..endpoint })
     }
@@ -87,7 +89,7 @@ impl Endpoint {
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {
-        &self.arena
+        self.waits.arena()
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -96,7 +98,7 @@ impl Endpoint {
 
     /// A free slot if there is one now.
     pub(crate) fn try_loan(&self) -> Result<Option<Claim>, Error> {
-        self.arena.try_loan(Look::Words)
+        self.arena().try_loan(Look::Words)
     }
 
     /// A free slot, waiting for one for up to `timeout`.
@@ -105,23 +107,53 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
-        self.wait("a free slot", timeout, look_around, self.arena.free_bell(), |look| {
-            self.arena.try_loan(look)
+        self.wait("a free slot", timeout, look_around, self.arena().free_bell(), |look| {
+            self.arena().try_loan(look)
         })
-        .map_err(|error| match error {
-            Error::Timeout { after, .. } => Error::Full(Box::new(Full {
-                arena: self.arena.name().to_owned(),
-                slots: self.arena.slots(),
-                waited: after,
-                holders: self.arena.holders(),
-            })),
-            error => error,
-        })
+        .map_err(|error| self.full(error))
+    }
+
+    /// Says who holds the slots when none became free in time.
+    fn full(&self, error: Error) -> Error {
+        let Error::Timeout { after, .. } = error else { return error };
+        Error::Full(Box::new(Full {
+            arena: self.arena().name().to_owned(),
+            slots: self.arena().slots(),
+            waited: after,
+            holders: self.arena().holders(),
+        }))
+    }
+
+    /// As [`Endpoint::loan`], without a thread that waits.
+    pub(crate) fn loan_async(&self, timeout: Option<Duration>) -> Pending<LoanWait> {
+        Pending { wait: LoanWait::new(&self.waits, timeout), endpoint: self.clone(), timeout }
+    }
+
+    /// As [`Endpoint::take`], without a thread that waits.
+    pub(crate) fn take_async(&self, timeout: Option<Duration>) -> Pending<TakeWait> {
+        let wait = TakeWait::new(&self.waits, self.awaited(), timeout);
+        Pending { wait, endpoint: self.clone(), timeout }
+    }
+
+    /// As [`Endpoint::outcome`], without a thread that waits. It has to be dropped before the claim.
+    pub(crate) fn outcome_async(&self, claim: &Claim, timeout: Option<Duration>) -> Pending<AnswerWait> {
+        let wait = AnswerWait::new(&self.waits, claim, timeout);
+        Pending { wait, endpoint: self.clone(), timeout }
+    }
+
+    /// Ends what waits here without a thread, with [`Error::Closed`] of `what`.
+    pub(crate) fn close(&self, what: &'static str) {
+        self.waits.close(what);
+    }
+
+    /// What a receiver waits for.
+    fn awaited(&self) -> &'static str {
+        if self.arena().reply().is_some() { "a request" } else { "a record" }
     }
 
     /// The record that was sent first, if there is one now.
     pub(crate) fn try_take(&self) -> Result<Option<Claim>, Error> {
-        self.arena.try_take(Look::Words)
+        self.arena().try_take(Look::Words)
     }
 
     /// The record that was sent first, waiting for one for up to `timeout`.
@@ -130,8 +162,9 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
-        let what = if self.arena.reply().is_some() { "a request" } else { "a record" };
-        self.wait(what, timeout, look_around, self.arena.ready_bell(), |look| self.arena.try_take(look))
+        self.wait(self.awaited(), timeout, look_around, self.arena().ready_bell(), |look| {
+            self.arena().try_take(look)
+        })
     }
 
     /// The record that was sent first and up to `max - 1` that are ready beside it, if there is one now.
@@ -159,8 +192,13 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<(), Error> {
-        let place = self.arena.caller_place(claim.slot());
+        let place = self.arena().caller_place(claim.slot());
         let status = self.wait("the reply", timeout, look_around, &place, |_| claim.outcome())?;
+        self.ended(claim, status, timeout)
+    }
+
+    /// What a call that ended gives its caller.
+    fn ended(&self, claim: &Claim, status: Status, timeout: Option<Duration>) -> Result<(), Error> {
         match status {
             Status::Answered => Ok(()),
             Status::Failed => Err(Error::Remote(Box::new(claim.failure()))),
@@ -180,7 +218,7 @@ impl Endpoint {
             }
             _ => "each worker that took the request died, so it is not handed to one more",
         };
-        Error::WorkerDied { name: self.arena.name().to_owned(), attempts, reason }
+        Error::WorkerDied { name: self.arena().name().to_owned(), attempts, reason }
     }
 
     fn wait<T>(
@@ -192,12 +230,38 @@ impl Endpoint {
         attempt: impl FnMut(Look) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
         let mut look = || {
-            self.arena.check_process()?;
-            self.arena.check_host()?;
+            self.arena().check_process()?;
+            self.arena().check_host()?;
             look_around()
         };
         let mut patience = Patience { what, timeout, strategy: self.strategy, look_around: &mut look };
         wait_for(&mut patience, place, attempt)
+    }
+}
+
+/// A wait that is polled, and how its endpoint explains the end of it.
+pub(crate) struct Pending<W> {
+    wait: W,
+    endpoint: Endpoint,
+    timeout: Option<Duration>,
+}
+
+impl Pending<LoanWait> {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
+        self.wait.poll(cx).map_err(|error| self.endpoint.full(error))
+    }
+}
+
+impl Pending<TakeWait> {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
+        self.wait.poll(cx)
+    }
+}
+
+impl Pending<AnswerWait> {
+    pub(crate) fn poll(&mut self, claim: &Claim, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let status = ready!(self.wait.poll(claim, cx))?;
+        Poll::Ready(self.endpoint.ended(claim, status, self.timeout))
     }
 }
 

@@ -1,14 +1,22 @@
 //! Receiving records.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, ReceivedRun, RefRecord, endpoint_methods, in_slot};
+use futures_core::Stream;
+
+use super::{
+    Connect, Endpoint, EndpointBuilder, Pending, ReceivedRun, RefRecord, endpoint_methods, in_slot,
+};
 use crate::arena::{Claim, ClaimRun, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::view::Record;
+use crate::waiter::TakeWait;
 
 /// Takes records of type `R`, in the order they were sent. Several receivers compete; each record goes to one.
 pub struct Receiver<R> {
@@ -113,6 +121,66 @@ impl<R: Record> Receiver<R> {
     pub fn try_receive_many(&self, max: usize) -> Result<Option<ReceivedRun<R>>, Error> {
         assert!(max > 0, "a run has at least one record");
         self.endpoint.try_take_run(max)?.map(Self::run).transpose()
+    }
+
+    /// As [`Receiver::receive`], without a thread that waits. A future that is dropped takes no record with it.
+    ///
+    /// # Errors
+    /// As [`Receiver::receive`]; [`Error::Io`] when the thread that watches for asynchronous operations cannot be started.
+    pub fn receive_async(&self) -> impl Future<Output = Result<Received<R>, Error>> + Send + use<R> {
+        let mut wait = self.endpoint.take_async(self.endpoint.timeout());
+        async move { Self::record(poll_fn(|cx| wait.poll(cx)).await?) }
+    }
+
+    /// Every record from now on, until the host is gone; no timeout applies. A record that a peer garbled is an
+    /// [`Error::Corrupt`], and the next one follows; after any other error the stream ends.
+    ///
+    /// ```
+    /// # use tensorbridge::{Channel, Receiver, Sender, Tensor};
+    /// use futures_util::StreamExt;
+    ///
+    /// # #[derive(Tensor)]
+    /// # struct Reading { value: f32 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tensorbridge::Error> {
+    /// # let name = format!("doc.stream.p{}", std::process::id());
+    /// # let channel = Channel::<Reading>::builder(&name).create()?;
+    /// # let sender = Sender::<Reading>::builder(&name).connect()?;
+    /// let receiver = Receiver::<Reading>::builder(&name).connect()?;
+    /// # for value in [1.0, 2.0] { let mut reading = sender.loan()?; reading.set_value(value); reading.send()?; }
+    /// let mut readings = receiver.stream();
+    /// # let mut sum = 0.0;
+    /// while let Some(reading) = readings.next().await {
+    ///     sum += reading?.value();
+    /// #   if sum == 3.0 { break }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(&self) -> impl Stream<Item = Result<Received<R>, Error>> + Send + Unpin + use<R> {
+        Records { wait: Some(self.endpoint.take_async(None)), record: PhantomData }
+    }
+}
+
+/// The records of a receiver, one after the other.
+struct Records<R> {
+    /// `None` after the end.
+    wait: Option<Pending<TakeWait>>,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> Stream for Records<R> {
+    type Item = Result<Received<R>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(wait) = &mut self.wait else { return Poll::Ready(None) };
+        let item = ready!(wait.poll(cx)).and_then(Receiver::record);
+        if let Err(error) = &item
+            && !matches!(error, Error::Corrupt { .. })
+        {
+            self.wait = None;
+        }
+        Poll::Ready(Some(item).filter(|item| !matches!(item, Err(Error::HostDied { .. }))))
     }
 }
 

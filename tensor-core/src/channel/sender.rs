@@ -1,5 +1,6 @@
 //! Sending records.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -65,6 +66,19 @@ impl<R: Record> Sender<R> {
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub fn try_loan(&self) -> Result<Option<Loan<R>>, Error> {
         Ok(self.endpoint.try_loan()?.map(|claim| Loan::new(Self::record(claim))))
+    }
+
+    /// As [`Sender::loan`], without a thread that waits. Those that ask first have their slot first; a future that is dropped
+    /// keeps none.
+    ///
+    /// # Errors
+    /// As [`Sender::loan`]; [`Error::Io`] when the thread that watches for asynchronous operations cannot be started.
+    pub fn loan_async(&self) -> impl Future<Output = Result<Loan<R>, Error>> + Send + use<R> {
+        let mut wait = self.endpoint.loan_async(self.endpoint.timeout());
+        async move {
+            let claim = poll_fn(|cx| wait.poll(cx)).await?;
+            Ok(Loan::new(Self::record(claim)))
+        }
     }
 
     /// As [`Sender::loan`], with every byte set to zero; nothing counts as present for it.

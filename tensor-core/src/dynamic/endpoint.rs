@@ -210,6 +210,11 @@ macro_rules! describe {
                 Ok(Self { endpoint: self.endpoint.again(timeout, look_around)? })
             }
 
+            /// Ends every operation that waits here without a thread, and each that would, with [`Error::Closed`] of `what`.
+            pub fn close(&self, what: &'static str) {
+                self.endpoint.close(what);
+            }
+
             /// How long a wait lasts that names no timeout of its own.
             #[must_use]
             pub fn timeout(&self) -> Option<Duration> {
@@ -223,17 +228,17 @@ describe!(DynSender, DynReceiver, DynClient, DynServer);
 
 /// Sends records.
 pub struct DynSender {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 /// Receives records.
 pub struct DynReceiver {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 /// Calls a service.
 pub struct DynClient {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 /// Answers calls.
@@ -244,7 +249,7 @@ pub struct DynServer {
 /// A send or call that did not happen, or failed, and the record where it can be repaired and sent again.
 pub type NotSent = Box<(Error, Option<DynRecord>)>;
 
-fn loaned(claim: Claim) -> DynRecord {
+pub(super) fn loaned(claim: Claim) -> DynRecord {
     let mut record = DynRecord::blank(Arc::new(Lease::slot(claim)), Half::Request, None);
     if cfg!(debug_assertions) {
         record.fill(0xA5);
@@ -266,7 +271,11 @@ fn try_loan(endpoint: &Endpoint) -> Result<Option<DynRecord>, Error> {
 
 /// Publishes a filled record: for a `call` keeps its slot, and says for how long the answer is waited for. `strict` refuses while a
 /// view of one of its fields lives.
-fn publish(record: DynRecord, strict: bool, call: Option<Option<Duration>>) -> Result<Arc<Lease>, NotSent> {
+pub(super) fn publish(
+    record: DynRecord,
+    strict: bool,
+    call: Option<Option<Duration>>,
+) -> Result<Arc<Lease>, NotSent> {
     if let Err(error) = record.check_complete() {
         return Err(Box::new((error, Some(record))));
     }
@@ -284,7 +293,7 @@ fn publish(record: DynRecord, strict: bool, call: Option<Option<Duration>>) -> R
     }
 }
 
-fn claim_of(lease: &Lease) -> &Claim {
+pub(super) fn claim_of(lease: &Lease) -> &Claim {
     lease.claim().expect("endpoints deal in slots")
 }
 

@@ -7,6 +7,7 @@
 mod endpoint;
 mod field;
 mod lease;
+mod pending;
 mod record;
 
 #[cfg(connects)]
@@ -17,4 +18,5 @@ pub use endpoint::{
 };
 pub use field::{FieldView, MAX_VIEW_RANK};
 pub use lease::Lease;
+pub use pending::DynPending;
 pub use record::{DynRecord, heap_run};

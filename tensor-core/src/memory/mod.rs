@@ -7,6 +7,7 @@ mod available;
 mod child;
 #[cfg(connects)]
 mod fork;
+mod per_process;
 #[cfg(connects)]
 mod process;
 #[cfg(connects)]
@@ -16,6 +17,7 @@ mod system;
 #[cfg(not(connects))]
 mod unsupported;
 
+pub(crate) use per_process::PerProcess;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
     Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, random_bytes,

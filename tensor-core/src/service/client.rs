@@ -1,5 +1,6 @@
 //! Calling a service.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -75,6 +76,22 @@ impl<Req: Record, Rep: Record> Client<Req, Rep> {
         Ok(self.endpoint.try_loan()?.map(|claim| self.call_loan(Self::record(claim))))
     }
 
+    /// As [`Client::loan`], without a thread that waits. Those that ask first have their slot first; a future that is dropped
+    /// keeps none.
+    ///
+    /// # Errors
+    /// As [`Client::loan`]; [`Error::Io`] when the thread that watches for asynchronous operations cannot be started.
+    pub fn loan_async(
+        &self,
+    ) -> impl Future<Output = Result<CallLoan<Req, Rep>, Error>> + Send + use<Req, Rep> {
+        let mut wait = self.endpoint.loan_async(self.endpoint.timeout());
+        let client = Client { endpoint: self.endpoint.clone(), records: PhantomData };
+        async move {
+            let claim = poll_fn(|cx| wait.poll(cx)).await?;
+            Ok(client.call_loan(Self::record(claim)))
+        }
+    }
+
     /// As [`Client::loan`], with every byte set to zero; nothing counts as present for it.
     ///
     /// # Errors
@@ -115,21 +132,89 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
         self.call_within(Some(timeout))
     }
 
-    fn call_within(self, timeout: Option<Duration>) -> Result<Received<Rep>, SendError<CallLoan<Req, Rep>>> {
+    /// As [`CallLoan::call`], without a thread that waits: any number of calls can be under way in one thread, as many as
+    /// there are slots. The request is sent when the future is first polled. Dropping the future leaves the call: a request
+    /// that no worker has begun with is withdrawn, and the slot comes back when the worker lets go of it.
+    ///
+    /// The future belongs to no runtime: tokio, smol and any other executor drive it.
+    ///
+    /// # Errors
+    /// As [`CallLoan::call`]; [`Error::Io`] when the thread that watches for asynchronous operations cannot be started.
+    ///
+    /// ```
+    /// # use tensorbridge::{Client, Server, Service, Tensor};
+    /// # #[derive(Tensor)]
+    /// # struct Number { value: f32 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tensorbridge::Error> {
+    /// # let name = format!("doc.call.p{}", std::process::id());
+    /// # let service = Service::<Number, Number>::builder(&name).create()?;
+    /// # let server = Server::<Number, Number>::builder(&name).connect()?;
+    /// # let doubles = std::thread::spawn(move || server.serve(|x, y| { y.set_value(2.0 * x.value()); Ok::<_, String>(()) }));
+    /// let client = Client::<Number, Number>::builder(&name).connect()?;
+    /// let mut number = client.loan_async().await?;
+    /// number.set_value(21.0);
+    /// assert_eq!(number.call_async().await?.value(), 42.0);
+    /// # drop(service);
+    /// # doubles.join().unwrap()
+    /// # }
+    /// ```
+    pub fn call_async(
+        self,
+    ) -> impl Future<Output = Result<Received<Rep>, SendError<CallLoan<Req, Rep>>>> + Send + use<Req, Rep>
+    {
+        let timeout = self.endpoint.timeout();
+        self.call_async_within(timeout)
+    }
+
+    /// As [`CallLoan::call_async`], waiting for up to `timeout`.
+    ///
+    /// # Errors
+    /// As [`CallLoan::call_async`].
+    pub fn call_async_timeout(
+        self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Received<Rep>, SendError<CallLoan<Req, Rep>>>> + Send + use<Req, Rep>
+    {
+        self.call_async_within(Some(timeout))
+    }
+
+    async fn call_async_within(
+        self,
+        timeout: Option<Duration>,
+    ) -> Result<Received<Rep>, SendError<CallLoan<Req, Rep>>> {
+        let loan = self.publish(timeout)?;
+        let (claim, endpoint) = (loan.record.into_claim(), loan.endpoint);
+        // After the claim, so that it is dropped before it.
+        let mut wait = endpoint.outcome_async(&claim, timeout);
+        let ended = poll_fn(|cx| wait.poll(&claim, cx)).await;
+        drop(wait);
+        Self::reply(ended.map(|()| claim))
+    }
+
+    /// Sends the request; its slot stays this caller's.
+    fn publish(self, timeout: Option<Duration>) -> Result<Self, SendError<Self>> {
         let parts = self.record.parts();
         if let Err(error) = parts.check_complete(Req::SCHEMA) {
             return Err(SendError::new(error, Some(self)));
         }
-        let claim = self.record.claim();
-        let finish = || {
-            claim.publish(parts.presence(), |dim| parts.dim(dim), true, 0, timeout)?;
-            self.endpoint.outcome(claim, timeout, &mut || Ok(()))
-        };
+        let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), true, 0, timeout);
         // An error drops the claim, which withdraws the request or abandons it.
-        finish().map_err(|error| SendError::new(error, None))?;
+        sent.map(|()| self).map_err(|error| SendError::new(error, None))
+    }
+
+    /// The reply in the slot of an answered request.
+    fn reply(claim: Result<Claim, Error>) -> Result<Received<Rep>, SendError<Self>> {
         // SAFETY: `connect` compared `Rep::SCHEMA` with the arena's reply schema.
-        let reply = unsafe { RefRecord::adopt(self.record.into_claim(), Half::Reply) };
+        let reply = claim.and_then(|claim| unsafe { RefRecord::adopt(claim, Half::Reply) });
         reply.map(Received::new).map_err(|error| SendError::new(error, None))
+    }
+
+    fn call_within(self, timeout: Option<Duration>) -> Result<Received<Rep>, SendError<CallLoan<Req, Rep>>> {
+        let loan = self.publish(timeout)?;
+        let claim = loan.record.into_claim();
+        let ended = loan.endpoint.outcome(&claim, timeout, &mut || Ok(()));
+        Self::reply(ended.map(|()| claim))
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Bug {
     GrowsBlindly,
     /// A slot becomes free while one of two still holds it.
     FreesUnderAHold,
+    /// A caller's bell is rung without a hint at which of its calls was answered.
+    RingsWithoutAHint,
 }
 
 #[cfg(loom)]
@@ -56,6 +58,7 @@ impl Bug {
         Bug::TicketAfterReady,
         Bug::GrowsBlindly,
         Bug::FreesUnderAHold,
+        Bug::RingsWithoutAHint,
     ];
 }
 

@@ -22,7 +22,6 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    #[cfg(test)]
     pub(crate) fn new() -> Bell {
         Bell { rings: Futex::new(0), asleep: AtomicU32::new(0) }
     }
@@ -34,6 +33,12 @@ impl Bell {
         self.asleep.swap(1, Ordering::Relaxed);
         fence_after_swap(Bug::NoFenceBeforeSleep);
         rings
+    }
+
+    /// The word that changes with every ring, for a sleep on several bells.
+    #[cfg(not(loom))]
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.rings.word
     }
 
     /// Second half: sleeps unless the bell has rung since `prepare`.

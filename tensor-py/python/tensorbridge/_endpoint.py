@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from . import _core
+from ._async import settled
 from ._pins import Pin
 from ._record import DEFAULT, Record, Timeout, _Default, class_of, is_importable
 
@@ -215,6 +217,11 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         handle = self._connect().loan(self._seconds(timeout))
         return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
 
+    async def loan_async(self, *, timeout: Timeout = DEFAULT) -> R:
+        """As `loan`, awaited. Those that ask first have their slot first; a task that is cancelled keeps none."""
+        handle = await settled(partial(self._connect().loan_async, self._seconds(timeout)))
+        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
     def try_loan(self) -> R | None:
         """A slot to fill, if one is free now."""
         handle = self._connect().try_loan()
@@ -230,7 +237,7 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
     """Receives records, one way. Several receivers share the records; each goes to one of them.
 
     A record received is read-only. Its slot is used again after it, and the last alias of its fields, are gone.
-    Iterating receives until the host is gone. The arguments are those of `Sender`.
+    Iterating, with ``for`` or ``async for``, receives until the host is gone. The arguments are those of `Sender`.
 
     ::
 
@@ -282,6 +289,11 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
         handle = self._connect().receive(self._seconds(timeout))
         return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
 
+    async def receive_async(self, *, timeout: Timeout = DEFAULT) -> R:
+        """As `receive`, awaited. A task that is cancelled takes no record with it."""
+        handle = await settled(partial(self._connect().receive_async, self._seconds(timeout)))
+        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+
     def try_receive(self) -> R | None:
         """The record that was sent first, if there is one now."""
         handle = self._connect().try_receive()
@@ -328,6 +340,13 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
         try:
             while True:
                 yield self.receive(timeout=None)
+        except _core.HostDied:
+            return
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        try:
+            while True:
+                yield await self.receive_async(timeout=None)
         except _core.HostDied:
             return
 
@@ -404,6 +423,11 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         handle = self._connect().loan(self._seconds(timeout))
         return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
 
+    async def loan_async(self, *, timeout: Timeout = DEFAULT) -> Req:
+        """As `loan`, awaited. Those that ask first have their slot first; a task that is cancelled keeps none."""
+        handle = await settled(partial(self._connect().loan_async, self._seconds(timeout)))
+        return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
+
     def try_loan(self) -> Req | None:
         """A slot to fill, if one is free now."""
         handle = self._connect().try_loan()
@@ -424,4 +448,21 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             return reply
         with self.loan(timeout=timeout) as record:
             reply = record.set(**values).call(timeout=timeout)
+            return reply
+
+    async def call_async(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
+        """As `call`, awaited: any number of calls can be under way in one thread, as many as there are slots.
+
+        A task that is cancelled leaves its call: the slot comes back when the worker lets go of it. Closing the client
+        ends calls under way with `Closed`.
+
+        ::
+
+            replies = await asyncio.gather(*(client.call_async(pixels=image) for image in images))
+        """
+        if request is not None:
+            reply: Rep = await request.set(**values).call_async(timeout=timeout)
+            return reply
+        with await self.loan_async(timeout=timeout) as record:
+            reply = await record.set(**values).call_async(timeout=timeout)
             return reply

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from . import _core, _notebook, _show
+from ._async import settled
 from ._core import Field, FieldInfo, Schema
 from ._dtype import Column, Dim
 from ._nested import Nested
@@ -165,6 +166,14 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         self._check_whole()
         seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
         reply = self._handle.call(seconds)
+        assert self._reply is not None, "only a client's loans can be called"
+        return self._reply._wrap(reply)
+
+    async def call_async(self, *, timeout: Timeout = DEFAULT) -> Any:
+        """As `call`, awaited. A task that is cancelled leaves the call: its slot comes back when the worker lets go."""
+        self._check_whole()
+        seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
+        reply = await settled(partial(self._handle.call_async, seconds))
         assert self._reply is not None, "only a client's loans can be called"
         return self._reply._wrap(reply)
 

@@ -30,6 +30,8 @@ struct Model {
     next_ticket: AtomicU64,
     free_hints: Vec<AtomicU64>,
     ready_hints: Vec<AtomicU64>,
+    answered_hints: Vec<AtomicU64>,
+    senders_bell: Bell,
     ready_bell: Bell,
     free_bell: Bell,
     caller_asleep: Vec<AtomicU32>,
@@ -57,6 +59,7 @@ impl Model {
         Arc::new(Model {
             free_hints: vec![AtomicU64::new((1 << slots) - 1)],
             ready_hints: vec![AtomicU64::new(0)],
+            answered_hints: vec![AtomicU64::new(0)],
             service: true,
             ..Model::without_hints(slots)
         })
@@ -70,6 +73,8 @@ impl Model {
             next_ticket: AtomicU64::new(0),
             free_hints: Vec::new(),
             ready_hints: Vec::new(),
+            answered_hints: Vec::new(),
+            senders_bell: Bell::new(),
             ready_bell: Bell::new(),
             free_bell: Bell::new(),
             caller_asleep: (0..slots).map(|_| AtomicU32::new(0)).collect(),
@@ -127,6 +132,12 @@ impl Shared for Model {
     }
     fn ready_hints(&self) -> Hints<'_> {
         Hints::new(&self.ready_hints, self.slots())
+    }
+    fn answered_hints(&self) -> Hints<'_> {
+        Hints::new(&self.answered_hints, if self.answered_hints.is_empty() { 0 } else { self.slots() })
+    }
+    fn participant_bell(&self, id: u16) -> Option<&Bell> {
+        (id == SENDER).then_some(&self.senders_bell)
     }
     fn ready_bell(&self) -> &Bell {
         &self.ready_bell

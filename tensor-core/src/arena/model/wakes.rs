@@ -95,6 +95,39 @@ fn a_caller_asleep_is_woken_by_its_answer() {
     });
 }
 
+/// One thread waits for two calls on one bell, and looks only where it is hinted to.
+#[test]
+fn a_caller_asleep_on_its_bell_sees_every_answer() {
+    explore_bounded(2, || {
+        let arena = Model::service(2);
+        for _ in 0..2 {
+            let (slot, _) = ops::loan(&*arena, SENDER, 0, Look::Words).unwrap();
+            ops::publish(&*arena, SENDER, slot, true).unwrap();
+        }
+        let workers = [RECEIVER, OTHER].map(|me| {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || {
+                let (slot, _) = ops::take(&*arena, me, Look::Words).unwrap();
+                ops::let_go(&*arena, slot, |word| word.finish(me, false)).unwrap();
+            })
+        });
+        let is_done = |slot: usize| arena.word_of(slot).is(Phase::Done);
+        let mut waits = [0, 1].map(|slot| {
+            ops::sleep_on_bell(&*arena, slot);
+            !is_done(slot)
+        });
+        while waits != [false; 2] {
+            let prepared = arena.senders_bell.prepare();
+            let before = waits;
+            ops::answered(&*arena, |slot| before[slot], |slot| waits[slot] = !is_done(slot));
+            if waits != [false; 2] {
+                arena.senders_bell.sleep(prepared, std::time::Duration::MAX);
+            }
+        }
+        workers.map(|worker| worker.join().unwrap());
+    });
+}
+
 #[test]
 fn whoever_waits_for_a_free_slot_is_woken_by_a_release() {
     explore(|| {
@@ -136,6 +169,24 @@ mod planted {
         assert_found(
             Bug::NoFenceBeforeWake,
             "arena::model::wakes::a_caller_asleep_is_woken_by_its_answer",
+            "deadlock",
+        );
+    }
+
+    #[test]
+    fn no_fence_before_a_caller_sleeps_on_its_bell() {
+        assert_found(
+            Bug::NoFenceBeforeSleep,
+            "arena::model::wakes::a_caller_asleep_on_its_bell_sees_every_answer",
+            "deadlock",
+        );
+    }
+
+    #[test]
+    fn a_bell_that_is_rung_without_a_hint() {
+        assert_found(
+            Bug::RingsWithoutAHint,
+            "arena::model::wakes::a_caller_asleep_on_its_bell_sees_every_answer",
             "deadlock",
         );
     }

@@ -1,0 +1,62 @@
+"""Awaiting loans, calls and records in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from . import _core
+
+
+class _Mail:
+    """Wakes the tasks of one event loop. One thread for each process, which runs no Python, watches for all of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.box = _core.Mailbox()
+        self.tokens = itertools.count()
+        self._woken: dict[int, asyncio.Future[None]] = {}
+        loop.add_reader(self.box.fileno(), self._deliver)
+
+    def _deliver(self) -> None:
+        for token in self.box.collect():
+            woken = self._woken.pop(token, None)
+            if woken is not None and not woken.done():
+                woken.set_result(None)
+
+    async def letter(self, token: int) -> None:
+        """Until the operation called `token` is worth a look."""
+        woken = self._woken[token] = asyncio.get_running_loop().create_future()
+        try:
+            await woken
+        finally:
+            self._woken.pop(token, None)
+
+
+_mails: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mail] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def _mail() -> _Mail:
+    loop = asyncio.get_running_loop()
+    with _lock:
+        mail = _mails.get(loop)
+        if mail is None:
+            mail = _mails[loop] = _Mail(loop)
+        return mail
+
+
+async def settled(begin: Callable[[_core.Mailbox, int], _core.Pending]) -> _core.Handle:
+    """The record that an operation ends with. A task that is cancelled gives the operation up."""
+    mail = _mail()
+    token = next(mail.tokens)
+    pending = begin(mail.box, token)
+    try:
+        # Looked at here and not where the loop is woken: a task that is cancelled in between takes no record with it.
+        while (handle := pending.poll()) is None:
+            await mail.letter(token)
+        return handle
+    finally:
+        pending.cancel()
