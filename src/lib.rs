@@ -31,6 +31,31 @@
 //! # }
 //! ```
 //!
+//! Everything that blocks can be awaited, on any runtime: `loan_async`, `call_async`, `receive_async`, and
+//! [`Receiver::stream`].
+//!
+//! ```
+//! # use tensorbridge::{Client, Error, Server, Service, Tensor};
+//! # #[derive(Tensor)]
+//! # struct Number { value: f32 }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! # let name = format!("doc.call.p{}", std::process::id());
+//! # let service = Service::<Number, Number>::builder(&name).create()?;
+//! # let server = Server::<Number, Number>::builder(&name).connect()?;
+//! # let doubles = std::thread::spawn(move || server.serve(|x, y| { y.set_value(2.0 * x.value()); Ok::<_, String>(()) }));
+//! let client = Client::<Number, Number>::builder(&name).connect()?;
+//! let calls = [1.0, 2.0, 3.0].map(async |value| {
+//!     let mut number = client.loan_async().await?;
+//!     number.set_value(value);
+//!     Ok::<_, Error>(number.call_async().await?.value())
+//! });
+//! assert_eq!(futures_util::future::try_join_all(calls).await?, [2.0, 4.0, 6.0]);
+//! # drop(service);
+//! # doubles.join().unwrap()
+//! # }
+//! ```
+//!
 //! - Declare a record: [`#[derive(Tensor)]`](derive@Tensor), [`Record`], [`schema`].
 //! - Send records one way: [`Channel`], [`Sender`], [`Receiver`].
 //! - Call a model: [`Service`], [`Client`], and a [`PythonWorker`] or a [`Server`] that answers.

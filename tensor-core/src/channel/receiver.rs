@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::{
-    Connect, Endpoint, EndpointBuilder, Pending, ReceivedRun, RefRecord, endpoint_methods, in_slot,
-};
+use super::{Connect, Endpoint, EndpointBuilder, Pending, ReceivedRun, RefRecord, endpoint_methods, in_slot};
 use crate::arena::{Claim, ClaimRun, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
@@ -134,29 +132,6 @@ impl<R: Record> Receiver<R> {
 
     /// Every record from now on, until the host is gone; no timeout applies. A record that a peer garbled is an
     /// [`Error::Corrupt`], and the next one follows; after any other error the stream ends.
-    ///
-    /// ```
-    /// # use tensorbridge::{Channel, Receiver, Sender, Tensor};
-    /// use futures_util::StreamExt;
-    ///
-    /// # #[derive(Tensor)]
-    /// # struct Reading { value: f32 }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tensorbridge::Error> {
-    /// # let name = format!("doc.stream.p{}", std::process::id());
-    /// # let channel = Channel::<Reading>::builder(&name).create()?;
-    /// # let sender = Sender::<Reading>::builder(&name).connect()?;
-    /// let receiver = Receiver::<Reading>::builder(&name).connect()?;
-    /// # for value in [1.0, 2.0] { let mut reading = sender.loan()?; reading.set_value(value); reading.send()?; }
-    /// let mut readings = receiver.stream();
-    /// # let mut sum = 0.0;
-    /// while let Some(reading) = readings.next().await {
-    ///     sum += reading?.value();
-    /// #   if sum == 3.0 { break }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn stream(&self) -> impl Stream<Item = Result<Received<R>, Error>> + Send + Unpin + use<R> {
         Records { wait: Some(self.endpoint.take_async(None)), record: PhantomData }
     }

@@ -140,25 +140,6 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
     ///
     /// # Errors
     /// As [`CallLoan::call`]; [`Error::Io`] when the thread that watches for asynchronous operations cannot be started.
-    ///
-    /// ```
-    /// # use tensorbridge::{Client, Server, Service, Tensor};
-    /// # #[derive(Tensor)]
-    /// # struct Number { value: f32 }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tensorbridge::Error> {
-    /// # let name = format!("doc.call.p{}", std::process::id());
-    /// # let service = Service::<Number, Number>::builder(&name).create()?;
-    /// # let server = Server::<Number, Number>::builder(&name).connect()?;
-    /// # let doubles = std::thread::spawn(move || server.serve(|x, y| { y.set_value(2.0 * x.value()); Ok::<_, String>(()) }));
-    /// let client = Client::<Number, Number>::builder(&name).connect()?;
-    /// let mut number = client.loan_async().await?;
-    /// number.set_value(21.0);
-    /// assert_eq!(number.call_async().await?.value(), 42.0);
-    /// # drop(service);
-    /// # doubles.join().unwrap()
-    /// # }
-    /// ```
     pub fn call_async(
         self,
     ) -> impl Future<Output = Result<Received<Rep>, SendError<CallLoan<Req, Rep>>>> + Send + use<Req, Rep>

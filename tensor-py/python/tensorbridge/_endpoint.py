@@ -454,11 +454,15 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         """As `call`, awaited: any number of calls can be under way in one thread, as many as there are slots.
 
         A task that is cancelled leaves its call: the slot comes back when the worker lets go of it. Closing the client
-        ends calls under way with `Closed`.
+        ends calls under way with `Closed`. A reply holds its slot, so gather what you need of it, and not the reply,
+        when there are more calls than slots.
 
         ::
 
-            replies = await asyncio.gather(*(client.call_async(pixels=image) for image in images))
+            async def best(image):
+                return (await client.call_async(pixels=image)).logits.numpy().argmax()
+
+            print(await asyncio.gather(*(best(image) for image in images)))
         """
         if request is not None:
             reply: Rep = await request.set(**values).call_async(timeout=timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import tensorbridge as tb
@@ -38,6 +39,17 @@ def call() -> None:
     with tb.Client(name, Number, Number, timeout=None, wait=wait) as client:
         print("waiting", flush=True)
         client.call(value=1)
+
+
+def await_() -> None:
+    async def work(client: tb.Client[Number, Number]) -> None:
+        call = asyncio.ensure_future(client.call_async(value=1))
+        await asyncio.sleep(0)
+        print("waiting", flush=True)
+        await call
+
+    with tb.Client(name, Number, Number, timeout=None, wait=wait) as client:
+        asyncio.run(work(client))
 
 
 def serve() -> None:
