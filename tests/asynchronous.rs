@@ -117,7 +117,7 @@ fn tasks_of_several_threads_share_a_client_and_more_wait_for_slots_than_there_ar
     });
     until_free(&service, 64);
     drop(service);
-    servers.map(|server| server.join().unwrap());
+    servers.into_iter().for_each(|server| server.join().unwrap());
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl Endpoint {
 
     /// The record that was sent first and up to `max - 1` that are ready beside it, if there is one now.
     pub(crate) fn try_take_run(&self, max: usize) -> Result<Option<ClaimRun>, Error> {
-        self.arena.try_take_run(max, Look::Words)
+        self.arena().try_take_run(max, Look::Words)
     }
 
     /// The record that was sent first, waiting for it for up to `timeout`, and up to `max - 1` that are ready beside it
@@ -180,8 +180,8 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<ClaimRun, Error> {
-        self.wait("a record", timeout, look_around, self.arena.ready_bell(), |look| {
-            self.arena.try_take_run(max, look)
+        self.wait("a record", timeout, look_around, self.arena().ready_bell(), |look| {
+            self.arena().try_take_run(max, look)
         })
     }
 

@@ -124,7 +124,7 @@ fn a_caller_asleep_on_its_bell_sees_every_answer() {
                 arena.senders_bell.sleep(prepared, std::time::Duration::MAX);
             }
         }
-        workers.map(|worker| worker.join().unwrap());
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
     });
 }
 
