@@ -69,7 +69,7 @@ def test_what_a_forked_child_drops_changes_nothing(hosts: Hosts, name: str) -> N
     with tb.Sender(name, Image) as sender, tb.Receiver(name, Image) as receiver:
         sender.send(pixels=2.0, id=1)
         image, loan = receiver.receive(), sender.loan()
-        held: list[Any] = [image.pixels.torch(), image.pixels.numpy(), loan.pixels.torch(), image.pixels.__dlpack__()]
+        held: list[Any] = [image.pixels.torch(), image.pixels.numpy(), loan.pixels.torch(), image.pixels.__dlpack__(max_version=(1, 0))]
 
         def drop() -> None:
             held.clear()

@@ -32,14 +32,28 @@ class About(TypedDict, total=False):
     doc: str
 
 
-# NumPy's arrays are the only tensors whose type says what is in them, and they are not hashable: by that they are told
-# from all others, which have these protocols as well.
+# NumPy's arrays are the only tensors whose type says what is in them. They are told from others by what they are not:
+# hashable, or of JAX or TensorFlow. They have the protocols of tensors as well.
 
 
 class HashableTensor(Hashable, Protocol):
-    """A tensor of torch, JAX, ...: its type does not say what its elements are."""
+    """A tensor of torch, ...: its type does not say what its elements are."""
 
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class JaxArray(Protocol):
+    """An array of JAX, by what only it has."""
+
+    def block_until_ready(self) -> Any: ...
+
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class TensorFlowTensor(Protocol):
+    """A tensor of TensorFlow, by what only it has."""
+
+    def get_shape(self) -> Any: ...
 
 
 class HashableBuffer(Buffer, Hashable, Protocol):
@@ -58,6 +72,8 @@ Writable: TypeAlias = (
     | np.generic
     | Field[Any, Any]
     | HashableTensor
+    | JaxArray
+    | TensorFlowTensor
     | HashableBuffer
     | bytearray
     | array.array[Any]
