@@ -41,7 +41,7 @@ pub(crate) enum Bug {
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 16] = [
+    const ALL: [Bug; 17] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
