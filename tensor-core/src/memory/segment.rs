@@ -114,7 +114,7 @@ impl Segment {
     /// Touches every page, so that no later access is slowed down, or killed, by one that is missing.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`], [`Error::Unsupported`].
     pub(crate) fn populate(&self) -> Result<(), Error> {
         let stat = fstat(&self.fd).map_err(|errno| Error::Io { what: "fstat", source: errno.into() })?;
         // Whoever made it allocated it, or else it would be allocated here, on the word of a peer.
@@ -123,7 +123,13 @@ impl Segment {
         if let Some(left) = available_memory().filter(|left| *left < missing) {
             return Err(out_of_memory(format!("{missing} bytes are not allocated and {left} are available")));
         }
-        self.map.advise(Advice::PopulateWrite).map_err(|error| out_of_memory(error.to_string()))
+        self.map.advise(Advice::PopulateWrite).map_err(|error| match Errno::from_io_error(&error) {
+            // The advice, the range and the mapping are right: the kernel does not know it.
+            Some(Errno::INVAL) => {
+                Error::Unsupported { what: "MADV_POPULATE_WRITE".to_owned(), needs: "5.14 or newer" }
+            }
+            _ => out_of_memory(error.to_string()),
+        })
     }
 
     /// The first byte. Valid for [`Segment::len`] bytes while `self` lives.
