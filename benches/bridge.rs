@@ -1,12 +1,13 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
 //! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only
-//! steps|calls|sizes|pool|runs|open|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
+//! steps|calls|sizes|pool|runs|open|async|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
 
 use std::time::Duration;
 
+use support::awaited::{Awaited, Trivial, answer};
 use support::limits::{self, Bare};
 use support::peer::{Peer, pin};
 use support::stats::{Measured, Run, human, time_each, time_groups};
@@ -86,6 +87,9 @@ fn main() {
     if wanted("open") {
         open(&mut report, scale);
     }
+    if wanted("async") {
+        awaited(&mut report, scale);
+    }
     if wanted("python") {
         python(&mut report, scale);
     }
@@ -112,6 +116,7 @@ fn peer(arguments: &[&str]) {
             });
         }
         ["pool", name, count] => support::pool::peer(name, count),
+        ["trivial", name, strategy] => answer::<Number>(name, strategy_named(strategy)),
         ["small", name] => serve_untouched::<Kilobyte>(name),
         ["large", name] => serve_untouched::<Large>(name),
         other => panic!("unknown peer {other:?}"),
@@ -365,6 +370,34 @@ fn open(report: &mut Report, scale: usize) {
         for row in support::open::measure(&python, framework, RUNS, scale) {
             report.add(row);
         }
+    }
+}
+
+impl Trivial for Number {
+    fn fill(request: &mut Self::Mut) {
+        request.set_value(1.0);
+    }
+
+    fn answer(reply: &mut Self::Mut) {
+        reply.set_value(2.0);
+    }
+}
+
+/// Calls that are awaited, beside the same calls that block.
+fn awaited(report: &mut Report, scale: usize) {
+    for strategy in ["spin", "adaptive", "block"] {
+        let start = || Awaited::<Number>::start(&unique(strategy), 8, strategy, strategy_named(strategy));
+        let rounds = 50_000 / scale;
+        report.measure(&format!("small call, blocking, {strategy}"), || start().blocking(rounds));
+        report.measure(&format!("small call, awaited, {strategy}"), || start().one_by_one(rounds));
+    }
+    for flying in [1, 64, 1024] {
+        report.measure(&format!("per call, {flying} awaited in one thread, adaptive"), || {
+            let name = unique("flying");
+            let awaited =
+                Awaited::<Number>::start(&name, flying.max(16), "adaptive", WaitStrategy::default());
+            awaited.flying(flying, 200_000 / scale / flying / 8 + 20)
+        });
     }
 }
 

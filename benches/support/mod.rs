@@ -1,5 +1,6 @@
 //! What the benchmarks share.
 
+pub(crate) mod awaited;
 pub(crate) mod limits;
 pub(crate) mod open;
 pub(crate) mod peer;
