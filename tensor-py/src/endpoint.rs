@@ -218,14 +218,24 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
 });
 
 endpoint!(Server, DynServer, "Answers calls.", {
-    /// The next request and the reply to fill, both runs; None once `stop` was called.
-    fn receive(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<(Handle, Handle)>> {
+    /// The next requests, up to `max` that may have been waited for `max_wait` seconds, and the replies to fill, both runs; None
+    /// once `stop` was called.
+    #[pyo3(signature = (timeout, max = 1, max_wait = 0.0))]
+    fn receive(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        max: isize,
+        max_wait: f64,
+    ) -> PyResult<Option<(Handle, Handle)>> {
         let (server, timeout) = (self.port.get()?, seconds(timeout)?);
+        let (max, max_wait) = (at_least_one(max)?, seconds(Some(max_wait))?.unwrap_or(Duration::MAX));
         if self.port.is_stopping() {
             return Ok(None);
         }
-        match detached(py, || self.port.glance(), |look| server.receive(timeout, look)) {
+        match detached(py, || self.port.glance(), |look| server.receive_many(max, max_wait, timeout, look)) {
             Ok(DynExchange { request, reply }) => {
+                count(Reason::Padded, request.filled_bytes());
                 let handle = |record| Handle::received(record, &self.port);
                 Ok(Some((handle(request), handle(reply))))
             }

@@ -81,7 +81,9 @@ pub(crate) struct Block {
     pub(crate) receiver_fields: AtomicU64,
     /// W3C trace context: trace id, parent id, flags.
     pub(crate) trace: [AtomicU64; 4],
-    _reserved_cold: [u64; 2],
+    /// Nanoseconds of the monotonic clock when it was sent, in an arena whose loans are in ring order; 0 for unknown.
+    pub(crate) sent: AtomicU64,
+    _reserved_cold: u64,
 }
 
 const _: () =

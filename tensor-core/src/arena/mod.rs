@@ -28,6 +28,8 @@ mod layout;
 mod mapped;
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(not(loom))]
+mod next_run;
 mod ops;
 #[cfg(not(loom))]
 mod recoveries;

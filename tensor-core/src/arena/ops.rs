@@ -128,6 +128,12 @@ fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option
     }
 }
 
+/// The READY slot with the lowest ticket, left where it is. `None` also when the words do not stay still.
+#[cfg(not(loom))]
+pub(super) fn peek_lowest(shared: &impl Shared, look: Look) -> Option<usize> {
+    lowest_ready(shared, look, &mut { RETRIES }).map(|(slot, _)| slot)
+}
+
 fn scan_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word, u64)> {
     let ready = |slot: usize| {
         let word = Word(shared.word(slot).load(Ordering::Acquire));

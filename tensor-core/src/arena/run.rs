@@ -59,15 +59,9 @@ impl Arena {
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn try_take_run(self: &Arc<Self>, max: usize, look: Look) -> Result<Option<ClaimRun>, Error> {
         self.check_process()?;
-        let service = self.reply.is_some();
-        let order = if service { RunOrder::Free } else { RunOrder::OfEachSender };
+        let order = if self.reply.is_some() { RunOrder::Free } else { RunOrder::OfEachSender };
         let (now, now_ms) = (monotonic_ns(), monotonic_ms());
-        // What a worker died with, and what nobody waits for any more.
-        let is_alone = |slot: usize| {
-            let block = self.control.block(slot);
-            let deadline = block.deadline.load(Ordering::Relaxed);
-            service && (block.redelivered.load(Ordering::Relaxed) != 0 || deadline != 0 && deadline <= now)
-        };
+        let is_alone = |slot: usize| self.is_alone(slot, now);
         loop {
             let Some(taken) = take_run(&self.control, self.me, max, order, look, is_alone) else {
                 return Ok(None);
@@ -85,6 +79,14 @@ impl Arena {
             }
             return Ok(Some(ClaimRun { claims }));
         }
+    }
+
+    /// Whether a request is never in a run with others: one that a worker died with, or that nobody waits for any more.
+    pub(super) fn is_alone(&self, slot: usize, now: u64) -> bool {
+        let block = self.control.block(slot);
+        let deadline = block.deadline.load(Ordering::Relaxed);
+        self.reply.is_some()
+            && (block.redelivered.load(Ordering::Relaxed) != 0 || deadline != 0 && deadline <= now)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use super::claim::Claim;
+use super::claim::{Claim, Side};
+use super::header::RING_ORDER;
 use super::mapped::{Half, Place, Status};
 use super::ops;
 use super::shared::Shared;
 use super::word::{Phase, Word};
 use crate::error::{Error, RemoteError};
-use crate::memory::monotonic_ns;
+use crate::memory::{monotonic_ns, precise_monotonic_ns};
 use crate::sync::{AtomicU64, Ordering};
 
 impl Claim {
@@ -73,6 +74,9 @@ impl Claim {
         block.redelivered.store(0, Ordering::Relaxed);
         store_if_new(&block.deadline, timeout.map_or(0, deadline_after));
         store_if_new(&block.sender_fields, aliased);
+        if arena.header.flags & RING_ORDER != 0 {
+            block.sent.store(precise_monotonic_ns(), Ordering::Relaxed);
+        }
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
     }
 
@@ -214,6 +218,22 @@ impl Claim {
         let control = &self.arena().control;
         let word = Word(control.word(self.slot()).load(Ordering::Acquire));
         (control.block(self.slot()).attempts.load(Ordering::Relaxed), word.not_repeatable())
+    }
+
+    /// TAKEN -> READY: the request is another's to take, as if it had never been taken.
+    pub(crate) fn put_back(&self) {
+        let arena = self.arena();
+        if arena.check_process().is_err() {
+            return;
+        }
+        // Before the transition: after it another thread of this process may claim the slot.
+        arena.claimed[self.slot()].store(0, Ordering::Release);
+        self.settle();
+        match ops::step(&arena.control, self.slot(), |word| word.redeliver(arena.me)) {
+            Ok(_) => ops::announce_ready(&arena.control, self.slot()),
+            // Nobody waits for the answer any more.
+            Err(_) => arena.release(self.slot(), Side::Receiver),
+        }
     }
 
     /// The failure that the worker left.

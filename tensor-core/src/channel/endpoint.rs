@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::arena::{Arena, Claim, ClaimRun, Expected, Part, Status};
 use crate::error::{Error, Full};
@@ -183,6 +183,47 @@ impl Endpoint {
         self.wait("a record", timeout, look_around, self.arena().ready_bell(), |look| {
             self.arena().try_take_run(max, look)
         })
+    }
+
+    /// As [`Endpoint::take_run`], of requests: while more may join the run, waits for them until `max_wait` has passed since
+    /// its first request was sent.
+    pub(crate) fn take_batch(
+        &self,
+        max: usize,
+        max_wait: Duration,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<ClaimRun, Error> {
+        let bell = self.arena.ready_bell();
+        let take = |look| self.arena.try_take_run(max, look);
+        if max_wait.is_zero() {
+            return self.wait("a request", timeout, look_around, bell, take);
+        }
+        let start = Instant::now();
+        loop {
+            let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            let next = |look| self.arena.next_run(max, look);
+            let first = self.wait("a request", left, look_around, bell, next)?;
+            if !first.is_complete {
+                let wait = max_wait.saturating_sub(first.age);
+                let grown = |look| {
+                    let now = self.arena.next_run(max, look)?;
+                    Ok(now.is_none_or(|now| now.is_complete || now.slot != first.slot).then_some(()))
+                };
+                match self.wait("a longer run", Some(wait), look_around, bell, grown) {
+                    Ok(()) | Err(Error::Timeout { .. }) => {}
+                    Err(error) => {
+                        // This server may have been woken for what it now leaves to others.
+                        bell.ring();
+                        return Err(error);
+                    }
+                }
+            }
+            // Another server may have been faster.
+            if let Some(run) = take(Look::Words)? {
+                return Ok(run);
+            }
+        }
     }
 
     /// Waits for the answer to a published request.

@@ -466,6 +466,33 @@ impl DynServer {
         Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, Some(1)) })
     }
 
+    /// The request that was sent first and up to `max - 1` that are ready beside it, as a run. While more may join it, they are
+    /// waited for until `max_wait` has passed since the first was sent. A request that a worker died with is alone.
+    ///
+    /// # Errors
+    /// As [`Server::receive`](crate::service::Server::receive).
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    pub fn receive_many(
+        &self,
+        max: usize,
+        max_wait: Duration,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynExchange, Error> {
+        assert!(max > 0, "a run has at least one request");
+        if max == 1 {
+            return self.receive(timeout, look_around);
+        }
+        let claims = self.endpoint.take_batch(max, max_wait, timeout, look_around)?;
+        let records = Some(claims.len());
+        let mutable = self.endpoint.arena().header().flags & MUTATES_REQUEST != 0;
+        let lease = Arc::new(Lease::slots(claims));
+        let request = DynRecord::requests(&lease, mutable)?;
+        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, records) })
+    }
+
     /// The host's pidfd, readable once the host is dead.
     #[cfg(connects)]
     #[must_use]
@@ -483,10 +510,10 @@ pub struct DynExchange {
 }
 
 impl DynExchange {
-    /// Sends the answer. A reply that lacks a required field reaches the caller as [`Error::Remote`].
+    /// Sends each caller its answer. A reply that lacks a required field reaches them as [`Error::Remote`].
     ///
     /// # Errors
-    /// [`Error::Forked`], [`Error::Corrupt`].
+    /// [`Error::Forked`], [`Error::Corrupt`]; the other callers have their answers then.
     pub fn answer(self) -> Result<(), Error> {
         if let Err(error) = self.reply.check_complete() {
             return self.fail(&RemoteError {
@@ -496,17 +523,18 @@ impl DynExchange {
             });
         }
         let (lease, aliased) = self.lease();
-        let parts = self.reply.parts();
-        claim_of(&lease).answer(parts.presence(), |dim| parts.dim(dim), aliased, lease.aliased())
+        let (parts, fields) = (self.reply.parts(), lease.aliased());
+        each(&lease, |claim| claim.answer(parts.presence(), |dim| parts.dim(dim), aliased, fields))
     }
 
-    /// Tells the caller that its request failed.
+    /// Tells each caller that its request failed.
     ///
     /// # Errors
-    /// [`Error::Forked`], [`Error::Corrupt`].
+    /// As [`DynExchange::answer`].
     pub fn fail(self, failure: &RemoteError) -> Result<(), Error> {
         let (lease, aliased) = self.lease();
-        claim_of(&lease).fail(failure, aliased, lease.aliased())
+        let fields = lease.aliased();
+        each(&lease, |claim| claim.fail(failure, aliased, fields))
     }
 
     /// The lease, and whether anything but this exchange leads to it.
@@ -516,6 +544,16 @@ impl DynExchange {
         let aliased = Lease::is_shared(&lease, 3);
         (lease, aliased)
     }
+}
+
+/// Works on every claim, whatever becomes of the others; the first error.
+fn each(lease: &Lease, work: impl Fn(&Claim) -> Result<(), Error>) -> Result<(), Error> {
+    let mut result = Ok(());
+    for claim in lease.claims() {
+        let worked = work(claim);
+        result = result.and(worked);
+    }
+    result
 }
 
 /// The pidfd of the process that an environment variable of a worker ([`SUPERVISOR`](crate::service::SUPERVISOR)) names;

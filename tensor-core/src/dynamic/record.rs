@@ -70,21 +70,49 @@ impl DynRecord {
     /// # Errors
     /// [`Error::Corrupt`] when a sender does not state a complete record.
     pub(super) fn received_run(claims: ClaimRun) -> Result<DynRecord, Error> {
-        let schema = Arc::clone(&claims[0].arena().request().schema);
-        // SAFETY: the record keeps the lease and so the claims, and uses the schema of that half.
+        // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the claims.
         let rows = claims.iter().map(|claim| unsafe { adopted_parts(claim, Half::Request) });
-        let rows = rows.collect::<Result<Box<[_]>, _>>()?;
-        let common = common(&rows);
-        // SAFETY: claims are on neighbouring slots in their order; a channel's slots are this process's alone while they are
-        // claimed, and no view exists yet.
-        let filled_bytes = unsafe { pad(&schema, &rows, &common) };
-        let lease = Arc::new(Lease::slots(claims));
-        let run = Some(rows.len());
-        let mut record = DynRecord::assemble(lease, Half::Request, common, run, false);
-        record.rows = rows;
-        record.filled_bytes = filled_bytes;
+        let rows = rows.collect::<Result<_, _>>()?;
+        let mut record = DynRecord::adopted_run(Arc::new(Lease::slots(claims)), rows, false);
         record.received = true;
         Ok(record)
+    }
+
+    /// The requests of neighbouring slots. One that is garbled is refused, and the others are put back for the next look.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a caller does not state a complete request.
+    pub(super) fn requests(lease: &Arc<Lease>, mutable: bool) -> Result<DynRecord, Error> {
+        let claims = lease.claims();
+        // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the claims.
+        let adopted = |claim: &Claim| unsafe { adopted_parts(claim, Half::Request) };
+        let rows: Vec<_> = claims.iter().map(adopted).collect();
+        if rows.iter().any(Result::is_err) {
+            for (claim, row) in claims.iter().zip(&rows) {
+                match row {
+                    Ok(_) => claim.put_back(),
+                    Err(error) => claim.refuse(error),
+                }
+            }
+        }
+        let rows = rows.into_iter().collect::<Result<_, _>>()?;
+        for claim in claims.iter().filter(|_| mutable) {
+            claim.mark_not_repeatable()?;
+        }
+        Ok(DynRecord::adopted_run(Arc::clone(lease), rows, mutable))
+    }
+
+    /// The records or requests in the slots of the lease.
+    fn adopted_run(lease: Arc<Lease>, rows: Box<[RawParts]>, writable: bool) -> DynRecord {
+        let claim = lease.claim().expect("only slots have halves");
+        let common = common(&rows);
+        // SAFETY: claims are on neighbouring slots in their order, and their slots are this process's alone while they are
+        // claimed: a caller that waits for its answer has no view beyond the lengths it sent. No view exists here yet.
+        let filled_bytes = unsafe { pad(&claim.arena().request().schema, &rows, &common) };
+        let mut record = DynRecord::assemble(lease, Half::Request, common, Some(rows.len()), writable);
+        record.filled_bytes = filled_bytes;
+        record.rows = rows;
+        record
     }
 
     /// Record `row` of a run alone, of its own lengths and to read; `None` when there is none. It keeps all of the run.
@@ -280,18 +308,22 @@ impl DynRecord {
     }
 
     /// XXH3-128 of the bytes of field `field`, symbolic dimensions at their capacity: to find out whether somebody wrote
-    /// into it.
+    /// into it. Records of a run that lack the field are left out: it may be filled there.
     #[must_use]
     pub fn digest(&self, field: usize) -> u128 {
         let column = self.parts.column(&self.schema, field);
-        let bytes = match self.run {
-            Some(records) => column.stride * (records.max(1) - 1) + column.size,
-            None => column.size,
-        };
-        let ptr = self.parts.field_ptr(&self.schema, field);
-        // SAFETY: the column of the record or run is valid for these bytes while the lease lives, initialised, and not
-        // written meanwhile by anyone who honours ownership.
-        xxhash_rust::xxh3::xxh3_128(unsafe { std::slice::from_raw_parts(ptr.as_ptr(), bytes) })
+        let first = self.parts.field_ptr(&self.schema, field).as_ptr();
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        for row in 0..self.run.unwrap_or(1) {
+            if self.rows.get(row).is_none_or(|parts| parts.presence() >> field & 1 == 1) {
+                // SAFETY: the field of each record of the run is valid for these bytes while the lease lives, initialised, and
+                // not written meanwhile by anyone who honours ownership.
+                hash.update(unsafe {
+                    std::slice::from_raw_parts(first.wrapping_add(row * column.stride), column.size)
+                });
+            }
+        }
+        hash.digest128()
     }
 
     /// Overwrites the bytes of every field of a record in a slot; nothing becomes present.

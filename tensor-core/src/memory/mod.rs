@@ -20,8 +20,8 @@ mod unsupported;
 pub(crate) use per_process::PerProcess;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
-    Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, random_bytes,
-    unsupported, user_id,
+    Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, precise_monotonic_ns,
+    random_bytes, unsupported, user_id,
 };
 #[cfg(connects)]
 pub(crate) use {
@@ -29,7 +29,7 @@ pub(crate) use {
     fork::ForkFlag,
     process::{Process, command_of, identity},
     segment::Segment,
-    system::{monotonic_ns, random_bytes, user_id},
+    system::{monotonic_ns, precise_monotonic_ns, random_bytes, user_id},
 };
 
 /// How the memory of an arena is provided.

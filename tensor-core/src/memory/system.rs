@@ -12,6 +12,12 @@ pub(crate) fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// As [`monotonic_ns`], good to less than a microsecond.
+pub(crate) fn precise_monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// Sixteen bytes that no other arena has.
 ///
 /// # Errors

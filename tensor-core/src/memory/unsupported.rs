@@ -111,6 +111,10 @@ pub(crate) fn monotonic_ns() -> u64 {
     0
 }
 
+pub(crate) fn precise_monotonic_ns() -> u64 {
+    0
+}
+
 pub(crate) fn random_bytes() -> Result<[u8; 16], Error> {
     Err(unsupported("hosting an arena"))
 }

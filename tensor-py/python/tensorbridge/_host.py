@@ -121,6 +121,8 @@ class Service(Host):
         sparse: memory comes into being when it is touched, instead of all at once now.
         mutates_request: workers write into requests; a call whose worker dies is then not repeated.
         max_attempts: how many workers may die with a request before its caller gets `WorkerDied`.
+        ring_order: concurrent requests lie side by side, so that a server gets them together; otherwise a loan prefers a
+            slot whose memory is warm.
 
     Raises:
         NameTaken: a living process hosts the name.
@@ -137,6 +139,7 @@ class Service(Host):
         sparse: bool = False,
         mutates_request: bool = False,
         max_attempts: int = 3,
+        ring_order: bool = False,
     ) -> None:
         host = _core.Host(
             name,
@@ -146,6 +149,7 @@ class Service(Host):
             sparse=sparse,
             mutates_request=mutates_request,
             max_attempts=max_attempts,
+            ring_order=ring_order,
         )
         super().__init__(name, host)
         self._workers: list[_core.Worker] = []

@@ -51,9 +51,9 @@ def service(
             def __call__(self, image, scores):  # image.pixels is [n, 3, 224, 224], also when n is 1
                 scores.logits[:] = self.model(image.pixels.torch())
 
-    A request is read-only and both records are released when the call returns. An exception reaches the caller as
-    `Remote`; the worker lives on. A worker that dies has its request answered by another, so a handler may see a
-    request twice.
+    A request is read-only and both records are released when the call returns. An exception reaches all callers of the
+    run as `Remote`; the worker lives on. A worker that dies has its requests answered by another, each in a run
+    of its own, so a handler may see a request twice.
 
     Args:
         name: 1 to 63 of ``a-z 0-9 _ .``, beginning with a letter.
@@ -63,8 +63,9 @@ def service(
         mutates_request: the handler writes into requests; then no other worker repeats one whose worker died.
         max_attempts: how many workers may die with a request, each having taken it alone, before its caller gets
             `WorkerDied`.
-        max_batch: the most requests of a run. Runs have one request in this version.
-        max_wait: the longest wait for a run to fill, in seconds. Runs are not waited for in this version.
+        max_batch: the most requests of a run. Runs do not go beyond the last slot, so `slots` is best a multiple of it.
+            The length that the handler sets for a symbolic dimension of the replies is that of all of them.
+        max_wait: the longest that a run is waited for to get longer, in seconds since its first request was sent.
     """
     for cls in (request, reply):
         if not (isinstance(cls, type) and issubclass(cls, Record)):

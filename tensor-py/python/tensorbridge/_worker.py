@@ -77,11 +77,19 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         """Lets `serve` finish the call it is in and return. May be called from another thread or a signal handler."""
         self._connect().stop()
 
-    def serve(self, handler: Callable[[Req, Rep], object], *, mutates_request: bool = False) -> None:
+    def serve(
+        self,
+        handler: Callable[[Req, Rep], object],
+        *,
+        mutates_request: bool = False,
+        max_batch: int = 1,
+        max_wait: float = 0.0,
+    ) -> None:
         """Answers calls until `stop`, or until the host is gone.
 
         The handler is called with a run of requests and a run of replies to fill, under ``torch.inference_mode()`` when
-        torch has been imported. Its exception reaches the caller as `Remote`.
+        torch has been imported. Its exception reaches every caller of the run as `Remote`. The arguments are those of
+        `service`; runs get long only in a service that is hosted with ``ring_order``, as `serve` does it.
         """
         port = self._connect()
         receive, answer = port.receive, port.answer
@@ -92,7 +100,7 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         with _InferenceMode() as inference:
             while True:
                 try:
-                    if (exchange := receive(None)) is None:
+                    if (exchange := receive(None, max_batch, max_wait)) is None:
                         return
                     asked, filled = exchange
                     if not inference.entered:
@@ -212,4 +220,6 @@ def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: 
         sys.exit(f"tensorbridge: the host of {name!r} was gone before this worker was ready")
     with server:
         server._connect().follow_host(GRACE)
-        server.serve(answer, mutates_request=spec.mutates_request)
+        server.serve(
+            answer, mutates_request=spec.mutates_request, max_batch=spec.max_batch, max_wait=spec.max_wait
+        )
