@@ -574,13 +574,12 @@ mod tests {
     use super::*;
     use crate::schema::{DType, Field, Shape};
 
-    #[test]
-    fn a_garbled_request_is_refused_and_the_next_one_answered() {
+    fn meeting(name: &str, slots: usize) -> (DynHost, DynClient, DynServer) {
         let schema = |name: &'static str| {
             Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
         };
-        let name = format!("garbled.p{}", std::process::id());
-        let host = HostSettings { slots: 2, ..HostSettings::new(&name) };
+        let name = format!("{name}.p{}", std::process::id());
+        let host = HostSettings { slots, ring_order: true, ..HostSettings::new(&name) };
         let host = DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply"))).unwrap();
         let options = || EndpointOptions {
             name: name.clone(),
@@ -589,9 +588,39 @@ mod tests {
             request: None,
             reply: None,
         };
+        let client = DynClient::connect(options(), &mut || Ok(())).unwrap();
+        (host, client, DynServer::connect(options(), &mut || Ok(())).unwrap())
+    }
+
+    #[test]
+    fn a_garbled_request_of_a_run_is_refused_and_the_others_answered() {
+        let (host, client, server) = meeting("garbledrun", 3);
         let mut nothing = || Ok(());
-        let client = DynClient::connect(options(), &mut nothing).unwrap();
-        let server = DynServer::connect(options(), &mut nothing).unwrap();
+        // The second says of itself that its required field is absent.
+        let calls = [1, 0, 1].map(|presence| {
+            let call = client.endpoint.loan(None, &mut nothing).unwrap();
+            call.publish(presence, |_| None, true, 0, None).unwrap();
+            call
+        });
+        let receive = || server.receive_many(3, Duration::ZERO, None, &mut || Ok(()));
+        let error = receive().map(drop).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        for _ in 0..2 {
+            let mut exchange = receive().unwrap();
+            assert_eq!(exchange.request.run(), Some(1));
+            exchange.reply.mark_present(0);
+            exchange.answer().unwrap();
+        }
+        let outcomes = calls.each_ref().map(|call| client.endpoint.outcome(call, None, &mut nothing));
+        assert!(matches!(&outcomes, [Ok(()), Err(Error::Remote(_)), Ok(())]), "{outcomes:?}");
+        drop(calls);
+        assert_eq!(host.free_slots(), 3);
+    }
+
+    #[test]
+    fn a_garbled_request_is_refused_and_the_next_one_answered() {
+        let (host, client, server) = meeting("garbled", 2);
+        let mut nothing = || Ok(());
         // Says of itself that its required field is absent.
         let garbled = client.endpoint.loan(None, &mut nothing).unwrap();
         garbled.publish(0, |_| None, true, 0, None).unwrap();
