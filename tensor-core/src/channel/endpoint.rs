@@ -194,20 +194,20 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<ClaimRun, Error> {
-        let bell = self.arena.ready_bell();
-        let take = |look| self.arena.try_take_run(max, look);
+        let bell = self.arena().ready_bell();
+        let take = |look| self.arena().try_take_run(max, look);
         if max_wait.is_zero() {
             return self.wait("a request", timeout, look_around, bell, take);
         }
         let start = Instant::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-            let next = |look| self.arena.next_run(max, look);
+            let next = |look| self.arena().next_run(max, look);
             let first = self.wait("a request", left, look_around, bell, next)?;
             if !first.is_complete {
                 let wait = max_wait.saturating_sub(first.age);
                 let grown = |look| {
-                    let now = self.arena.next_run(max, look)?;
+                    let now = self.arena().next_run(max, look)?;
                     Ok(now.is_none_or(|now| now.is_complete || now.slot != first.slot).then_some(()))
                 };
                 match self.wait("a longer run", Some(wait), look_around, bell, grown) {
