@@ -39,7 +39,7 @@ client = tb.Client(name)
 PROGRAMS = {
     "records, loans and NumPy aliases": CHANNEL + "alias = record.value.numpy()[1:]\nloan = sender.loan()\n",
     "torch aliases": CHANNEL + "alias = record.value.torch()[1:]\nbuiltins.kept = record.torch()\n",
-    "buffers and capsules": CHANNEL + "builtins.kept = [memoryview(record.value), record.value.__dlpack__()]\n",
+    "buffers and capsules": CHANNEL + "builtins.kept = [memoryview(record.value), record.value.__dlpack__(max_version=(1, 0))]\n",
     "fields only": CHANNEL + "field = record.value\ndel record, receiver, sender, channel\n",
     "aliases of what was closed": CHANNEL
     + "alias = record.value.numpy()\nsender.close(); receiver.close(); channel.close()\n",
