@@ -248,6 +248,51 @@ fn a_run_has_the_nested_records_of_each_of_its_records() {
 }
 
 #[test]
+fn the_fields_of_nested_records_of_a_run_are_one_array_each() {
+    let name = format!("nested.columns.p{}", std::process::id());
+    let _channel = Channel::<Scene>::builder(&name).slots(4).ring_order(true).create().unwrap();
+    let sender = Sender::<Scene>::builder(&name).connect().unwrap();
+    let receiver = Receiver::<Scene>::builder(&name).timeout(Duration::from_secs(10)).connect().unwrap();
+    for number in [1.0, 2.0, 3.0] {
+        let mut loan = sender.loan().unwrap();
+        fill(&mut loan);
+        loan.first_mut().pose_mut().position_mut().fill(number);
+        if number == 2.0 {
+            loan.second_mut().position_mut().fill(number);
+            loan.second_mut().set_points(1).unwrap();
+            loan.second_mut().outline_mut().fill(number);
+        }
+        loan.send().unwrap();
+    }
+    let mut run = receiver.receive_many(3).unwrap();
+    assert_eq!(run.len(), 3);
+    let positions = run.first().pose().position();
+    assert_eq!(positions, [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0]);
+    assert_eq!(positions.as_ptr(), run[0].first().pose().position().as_ptr());
+    assert_eq!(run.first().pose().position_array().shape(), [3, 3]);
+    let error = run.second().unwrap_err();
+    assert!(
+        matches!(&error, Error::PartlyPresent { field, absent: 2, records: 3 } if field == "last"),
+        "{error}"
+    );
+    assert!(run.second_mut().outline_array().is_err());
+    let before = run.filled_bytes();
+    run.second_mut().fill_outline(9.0);
+    assert!(run.filled_bytes() > before);
+    let outlines = run.second_mut().outline_array().unwrap().unwrap();
+    assert_eq!(outlines.shape(), [3, 1, 2]);
+    assert_eq!(outlines.iter().copied().collect::<Vec<_>>(), [9.0, 9.0, 2.0, 2.0, 9.0, 9.0]);
+    drop(run);
+
+    for _ in 0..2 {
+        let mut loan = sender.loan().unwrap();
+        fill(&mut loan);
+        loan.send().unwrap();
+    }
+    assert!(receiver.receive_many(2).unwrap().second().unwrap().is_none());
+}
+
+#[test]
 fn a_part_that_is_missing_is_named_by_its_whole_name() {
     let name = format!("nested.missing.p{}", std::process::id());
     let _channel = Channel::<Scene>::builder(&name).slots(2).create().unwrap();

@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use crate::emit::unraw;
 use crate::names::snake_case;
 use crate::nested;
-use crate::spans::storage;
+use crate::spans::{record, storage};
 use crate::spec::{Field, Spec, Store};
 use crate::views::{Methods, lints};
 
@@ -105,8 +105,7 @@ fn methods(at: usize, field: &Field, spec: &Spec) -> TokenStream {
     let Methods { private, vis, at, element, .. } = &methods;
     let ident = &field.ident;
     if matches!(methods.kind, Store::Record) {
-        // A nested record is reached record by record.
-        return TokenStream::new();
+        return record_methods(&methods);
     }
     let name = unraw(ident);
     // Next to each other for sure: nothing between the records' values, nothing beyond their lengths.
@@ -152,6 +151,36 @@ fn methods(at: usize, field: &Field, spec: &Spec) -> TokenStream {
         }
     });
     quote!(#slice #array #fill)
+}
+
+/// `pose()` and `pose_mut()` of a nested record: its fields, of all records.
+fn record_methods(methods: &Methods<'_>) -> TokenStream {
+    let Methods { private, vis, pick, field, .. } = methods;
+    let (ident, name) = (&field.ident, &field.name.value);
+    let ident_mut = format_ident!("{}_mut", ident, span = ident.span());
+    let view = record(&field.ty, private, "Run");
+    let docs = methods.docs(Some("Of all records."));
+    let (ty, body) = match field.is_optional() {
+        true => {
+            let option = quote!(#private::core::option::Option<&#view>);
+            let ty = quote!(#private::core::result::Result<#option, #private::Error>);
+            (ty, quote!(self.inner.nested_run_if_present::<#pick>(#name)))
+        }
+        false => (quote!(&#view), quote!(self.inner.nested_run::<#pick>())),
+    };
+    let (ty, ty_mut) = (methods.spanned(ty), methods.spanned(quote!(&mut #view)));
+    let doc = format!("`{name}` of all records, to fill what some of them lack.");
+    quote! {
+        #docs
+        #[must_use]
+        #vis fn #ident(&self) -> #ty {
+            #body
+        }
+        #[doc = #doc]
+        #vis fn #ident_mut(&mut self) -> #ty_mut {
+            self.inner.nested_run_mut::<#pick>()
+        }
+    }
 }
 
 /// The type of what an optional field gives, and the expression for it: `None` when no record has it, an error when only some

@@ -95,7 +95,7 @@ pub(crate) struct Methods<'a> {
     /// Where it is in the schema.
     pub(crate) at: TokenStream,
     /// Which of the nested records it is, if it is one.
-    pick: TokenStream,
+    pub(crate) pick: TokenStream,
     /// The element's type: as the user wrote it where that can be seen, so that documentation shows `&[f32]`.
     pub(crate) element: TokenStream,
     pub(crate) kind: Store,

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use super::raw::RawParts;
-use super::{RawView, Record};
+use super::{RawRun, RawView, Record};
 use crate::schema::{Extent, Schema};
 
 /// The records nested in a record: `()` for none, `(first, (second, ...))` for some.
@@ -19,6 +19,19 @@ pub trait NestedRecords: Send + Sync + Sized {
     /// Writes what their views know into what is known of the outer record.
     #[doc(hidden)]
     fn hand_over(&self, parts: &mut RawParts);
+
+    /// Their runs, in a run of the outer record.
+    #[doc(hidden)]
+    type Runs: Send + Sync;
+
+    /// # Safety
+    /// `rows` are those of a run of type `R`, with the contract of [`RawRun::new`].
+    #[doc(hidden)]
+    unsafe fn runs<R: Record>(rows: &[RawParts]) -> Self::Runs;
+
+    /// How many bytes were written where nested records lack a field.
+    #[doc(hidden)]
+    fn written(runs: &Self::Runs) -> usize;
 }
 
 impl NestedRecords for () {
@@ -27,6 +40,14 @@ impl NestedRecords for () {
 
     #[inline]
     fn hand_over(&self, _: &mut RawParts) {}
+
+    type Runs = ();
+
+    unsafe fn runs<R: Record>(_: &[RawParts]) {}
+
+    fn written((): &()) -> usize {
+        0
+    }
 }
 
 /// The view of a nested record of type `P`, whose fields and dimensions begin at `FIELD` and `DIM` of the outer one's.
@@ -51,6 +72,22 @@ where
     fn hand_over(&self, parts: &mut RawParts) {
         parts.take_over(&P::__raw(&self.0.store).parts(), P::SCHEMA, FIELD, DIM);
         self.1.hand_over(parts);
+    }
+
+    type Runs = (P::RunStore, Rest::Runs);
+
+    unsafe fn runs<R: Record>(rows: &[RawParts]) -> Self::Runs {
+        const { assert_nested(R::SCHEMA, P::SCHEMA, FIELD, DIM) };
+        // SAFETY: the caller vouches for the rows, and the fields from `FIELD` on are those of `P`, as was just asserted.
+        let nested = rows.iter().map(|row| unsafe { row.nested(P::SCHEMA, FIELD, DIM) }).collect();
+        // SAFETY: as above; that nobody else touches the bytes of the outer rows holds for these parts of them.
+        let run = P::__run_store(unsafe { RawRun::nested(nested) });
+        // SAFETY: passed on to the caller.
+        (run, unsafe { Rest::runs::<R>(rows) })
+    }
+
+    fn written((run, rest): &Self::Runs) -> usize {
+        P::__raw_run(run).written() + Rest::written(rest)
     }
 }
 
@@ -97,7 +134,7 @@ pub struct Here;
 pub struct There<I>(PhantomData<I>);
 
 /// A list of nested records that has one at `I`.
-pub trait Pick<I> {
+pub trait Pick<I>: NestedRecords {
     /// The type of that record.
     type Record: Record;
 
@@ -110,9 +147,19 @@ pub trait Pick<I> {
     /// Whether any field of it is present.
     #[doc(hidden)]
     fn is_any_present(&self) -> bool;
+
+    #[doc(hidden)]
+    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunStore;
+
+    #[doc(hidden)]
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunStore;
 }
 
-impl<P: Record, Rest, const FIELD: usize, const DIM: usize> Pick<Here> for (Nested<P, FIELD, DIM>, Rest) {
+impl<P, Rest, const FIELD: usize, const DIM: usize> Pick<Here> for (Nested<P, FIELD, DIM>, Rest)
+where
+    P: Record,
+    Rest: NestedRecords,
+{
     type Record = P;
 
     fn pick(&self) -> &P::Mut {
@@ -126,9 +173,21 @@ impl<P: Record, Rest, const FIELD: usize, const DIM: usize> Pick<Here> for (Nest
     fn is_any_present(&self) -> bool {
         P::__raw(&self.0.store).parts().presence() != 0
     }
+
+    fn pick_run(runs: &Self::Runs) -> &P::RunStore {
+        &runs.0
+    }
+
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut P::RunStore {
+        &mut runs.0
+    }
 }
 
-impl<First, Rest: Pick<I>, I> Pick<There<I>> for (First, Rest) {
+impl<P, Rest, I, const FIELD: usize, const DIM: usize> Pick<There<I>> for (Nested<P, FIELD, DIM>, Rest)
+where
+    P: Record,
+    Rest: Pick<I>,
+{
     type Record = Rest::Record;
 
     fn pick(&self) -> &<Self::Record as Record>::Mut {
@@ -141,5 +200,13 @@ impl<First, Rest: Pick<I>, I> Pick<There<I>> for (First, Rest) {
 
     fn is_any_present(&self) -> bool {
         self.1.is_any_present()
+    }
+
+    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunStore {
+        Rest::pick_run(&runs.1)
+    }
+
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunStore {
+        Rest::pick_run_mut(&mut runs.1)
     }
 }

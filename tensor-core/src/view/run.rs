@@ -5,6 +5,7 @@ use std::fmt;
 use ndarray::{ArrayView, Dimension, IxDyn, ShapeBuilder};
 
 use super::fill::{fill_absent, pad};
+use super::nested::{NestedRecords, Pick};
 use super::raw::{RawParts, UNSET, assert_element};
 use super::{RawView, Record};
 use crate::error::Error;
@@ -33,12 +34,16 @@ pub(crate) fn common(rows: &[RawParts]) -> RawParts {
 /// # Errors
 /// [`Error::PartlyPresent`].
 pub(crate) fn presence_of(schema: &Schema, rows: &[RawParts], field: usize) -> Result<bool, Error> {
-    let absent = rows.iter().filter(|row| row.presence >> field & 1 == 0).count();
+    all_or_none(schema.fields()[field].name(), rows, |row| row.presence >> field & 1 == 1)
+}
+
+/// Whether all of the rows have something called `name`; an error when only some do.
+fn all_or_none(name: &str, rows: &[RawParts], has: impl Fn(&RawParts) -> bool) -> Result<bool, Error> {
+    let absent = rows.iter().filter(|row| !has(row)).count();
     if absent == 0 || absent == rows.len() {
         return Ok(absent == 0);
     }
-    let field = schema.fields()[field].name().to_owned();
-    Err(Error::PartlyPresent { field, absent, records: rows.len() })
+    Err(Error::PartlyPresent { field: name.to_owned(), absent, records: rows.len() })
 }
 
 /// Typed access to the fields of a run of records of type `R`: what the generated run types are made of.
@@ -48,6 +53,7 @@ pub struct RawRun<R: Record, T: ?Sized = [()]> {
     views: Box<[R::RefStore]>,
     rows: Box<[RawParts]>,
     common: RawParts,
+    nested: <R::Nested as NestedRecords>::Runs,
     /// Fields that were absent in some records and are filled there, one bit each.
     filled: u64,
     written: usize,
@@ -66,14 +72,33 @@ impl<R: Record> RawRun<R, [(); 0]> {
         let written = unsafe { pad(R::SCHEMA, &rows, &common) };
         // SAFETY: passed on to the caller.
         let view = |row: &RawParts| R::__ref_store(unsafe { RawView::new(row.clone()) });
-        RawRun {
-            views: rows.iter().map(view).collect(),
-            rows: rows.into(),
-            common,
-            filled: 0,
-            written,
-            _tail: [],
-        }
+        let views = rows.iter().map(view).collect();
+        // SAFETY: passed on to the caller.
+        unsafe { RawRun::assemble(views, rows, common, written) }
+    }
+
+    /// The part of another run's rows that is a nested record. Its pads are written, and it has no views one by one: the
+    /// outer records lead to them.
+    ///
+    /// # Safety
+    /// As [`RawRun::new`].
+    pub(super) unsafe fn nested(rows: Vec<RawParts>) -> Self {
+        let common = common(&rows);
+        // SAFETY: passed on to the caller.
+        unsafe { RawRun::assemble(Box::new([]), rows, common, 0) }
+    }
+
+    /// # Safety
+    /// As [`RawRun::new`].
+    unsafe fn assemble(
+        views: Box<[R::RefStore]>,
+        rows: Vec<RawParts>,
+        common: RawParts,
+        written: usize,
+    ) -> Self {
+        // SAFETY: passed on to the caller.
+        let nested = unsafe { R::Nested::runs::<R>(&rows) };
+        RawRun { views, rows: rows.into(), common, nested, filled: 0, written, _tail: [] }
     }
 }
 
@@ -85,7 +110,40 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
 
     /// How many bytes were written because records are of different lengths, or lack a field.
     pub(crate) fn written(&self) -> usize {
-        self.written
+        self.written + R::Nested::written(&self.nested)
+    }
+
+    /// The nested record at `I`, of all records.
+    #[must_use]
+    pub fn nested_run<I>(&self) -> &<<R::Nested as Pick<I>>::Record as Record>::Run
+    where
+        R::Nested: Pick<I>,
+    {
+        <<R::Nested as Pick<I>>::Record as Record>::__as_run(R::Nested::pick_run(&self.nested))
+    }
+
+    /// The nested record at `I`, of all records, to fill what some of them lack.
+    pub fn nested_run_mut<I>(&mut self) -> &mut <<R::Nested as Pick<I>>::Record as Record>::Run
+    where
+        R::Nested: Pick<I>,
+    {
+        <<R::Nested as Pick<I>>::Record as Record>::__as_run_mut(R::Nested::pick_run_mut(&mut self.nested))
+    }
+
+    /// The nested record at `I`, called `name`, of all records; `None` when no record has any field of it.
+    ///
+    /// # Errors
+    /// [`Error::PartlyPresent`].
+    pub fn nested_run_if_present<I>(
+        &self,
+        name: &str,
+    ) -> Result<Option<&<<R::Nested as Pick<I>>::Record as Record>::Run>, Error>
+    where
+        R::Nested: Pick<I>,
+    {
+        let run = <<R::Nested as Pick<I>>::Record as Record>::__raw_run(R::Nested::pick_run(&self.nested));
+        let present = all_or_none(name, &run.rows, |row| row.presence != 0)?;
+        Ok(present.then(|| self.nested_run::<I>()))
     }
 
     /// Whether field `FIELD` can be read as one array: every record has it, or it was filled where one lacks it. Not so when
