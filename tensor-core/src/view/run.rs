@@ -46,6 +46,12 @@ fn all_or_none(name: &str, rows: &[RawParts], has: impl Fn(&RawParts) -> bool) -
     Err(Error::PartlyPresent { field: name.to_owned(), absent, records: rows.len() })
 }
 
+/// The record nested in `R` at `I`.
+type NestedAt<R, I> = <<R as Record>::Nested as Pick<I>>::Record;
+
+/// A run of it.
+type RunOf<R, I> = <NestedAt<R, I> as Record>::Run;
+
 /// Typed access to the fields of a run of records of type `R`: what the generated run types are made of.
 ///
 /// `T` is as in [`RawView`].
@@ -115,33 +121,30 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
 
     /// The nested record at `I`, of all records.
     #[must_use]
-    pub fn nested_run<I>(&self) -> &<<R::Nested as Pick<I>>::Record as Record>::Run
+    pub fn nested_run<I>(&self) -> &RunOf<R, I>
     where
         R::Nested: Pick<I>,
     {
-        <<R::Nested as Pick<I>>::Record as Record>::__as_run(R::Nested::pick_run(&self.nested))
+        NestedAt::<R, I>::__as_run(R::Nested::pick_run(&self.nested))
     }
 
     /// The nested record at `I`, of all records, to fill what some of them lack.
-    pub fn nested_run_mut<I>(&mut self) -> &mut <<R::Nested as Pick<I>>::Record as Record>::Run
+    pub fn nested_run_mut<I>(&mut self) -> &mut RunOf<R, I>
     where
         R::Nested: Pick<I>,
     {
-        <<R::Nested as Pick<I>>::Record as Record>::__as_run_mut(R::Nested::pick_run_mut(&mut self.nested))
+        NestedAt::<R, I>::__as_run_mut(R::Nested::pick_run_mut(&mut self.nested))
     }
 
     /// The nested record at `I`, called `name`, of all records; `None` when no record has any field of it.
     ///
     /// # Errors
     /// [`Error::PartlyPresent`].
-    pub fn nested_run_if_present<I>(
-        &self,
-        name: &str,
-    ) -> Result<Option<&<<R::Nested as Pick<I>>::Record as Record>::Run>, Error>
+    pub fn nested_run_if_present<I>(&self, name: &str) -> Result<Option<&RunOf<R, I>>, Error>
     where
         R::Nested: Pick<I>,
     {
-        let run = <<R::Nested as Pick<I>>::Record as Record>::__raw_run(R::Nested::pick_run(&self.nested));
+        let run = NestedAt::<R, I>::__raw_run(R::Nested::pick_run(&self.nested));
         let present = all_or_none(name, &run.rows, |row| row.presence != 0)?;
         Ok(present.then(|| self.nested_run::<I>()))
     }
