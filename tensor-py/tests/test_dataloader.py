@@ -65,7 +65,8 @@ def test_an_endpoint_of_before_the_fork_says_what_to_do(hosts: Hosts, name: str)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_dataset_calls_a_service(hosts: Hosts, name: str, method: str) -> None:
     """A spawned worker connects when it unpickles the dataset, a forked one with a copy that has not connected yet."""
-    hosts.service(name, Number, Number)
+    # Two workers hold the replies of a batch of three each until they are collated.
+    hosts.service(name, Number, Number, slots=8)
     with answering(name, double), tb.Client(name, Number, Number) as client:
         ours = copy.copy(client) if method == "fork" else client
         loader = DataLoader(Called(ours), num_workers=2, batch_size=3, multiprocessing_context=method)
