@@ -5,6 +5,7 @@
 //! to its memory; the slot is used again only after the last of them.
 
 mod endpoint;
+mod exchange;
 mod field;
 mod lease;
 mod pending;
@@ -13,9 +14,9 @@ mod record;
 #[cfg(connects)]
 pub use endpoint::supervisor;
 pub use endpoint::{
-    DynClient, DynExchange, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
-    LookAround, NotSent, Watch,
+    DynClient, DynHost, DynReceiver, DynSender, EndpointOptions, HostSettings, LookAround, NotSent, Watch,
 };
+pub use exchange::{DynExchange, DynServer};
 pub use field::{FieldView, MAX_VIEW_RANK};
 pub use lease::Lease;
 pub use pending::DynPending;
