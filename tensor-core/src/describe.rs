@@ -117,7 +117,7 @@ impl Description {
 /// # let schema = Schema::new("vision.image", 0, "", vec![], vec![id]).unwrap();
 /// # let name = format!("described.p{}", std::process::id());
 /// # let settings = HostSettings { slots: 4, ..HostSettings::new(&name) };
-/// # let _host = match DynHost::create(&settings, schema, None) {
+/// # let _host = match DynHost::create(&settings, schema, None, &mut || Ok(())) {
 /// #     Err(tensor_core::Error::Unsupported { .. }) => return Ok(()),
 /// #     host => host?,
 /// # };

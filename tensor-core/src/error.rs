@@ -44,6 +44,19 @@ pub enum Error {
         /// Who hosts it.
         pid: u32,
     },
+    /// Another process is about to take this name and has not finished.
+    #[error(
+        "`{name}` is just being taken by {}, which has not finished after {waited:?}: if it is stopped, let it go on or end it",
+        process(*pid)
+    )]
+    NameBusy {
+        /// The name.
+        name: String,
+        /// Who is taking it; `None` where the kernel does not say.
+        pid: Option<u32>,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// A meeting point's name breaks the rule.
     #[error("`{name}` cannot be a meeting point: expected `[a-z][a-z0-9_.]*` of at most 63 bytes")]
     InvalidName {
@@ -321,6 +334,10 @@ pub enum Error {
     Interrupted,
 }
 
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
 /// Both sides of a schema mismatch.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -448,6 +465,7 @@ codes! {
     WrongUser => "TB207", "PermissionError";
     Refused => "TB208", "ConnectionError";
     BadDirectory => "TB209", "OSError";
+    NameBusy => "TB210", "TimeoutError";
     OutOfMemory => "TB301", "MemoryError";
     TooManyFiles => "TB302", "OSError";
     Full => "TB303", "TimeoutError";

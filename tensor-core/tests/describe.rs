@@ -59,7 +59,7 @@ fn roles(name: &str, wanted: &[&str]) {
 #[test]
 fn a_channel_is_described_and_keeps_all_its_slots() {
     let name = unique("channel");
-    let _host = DynHost::create(&settings(&name, 4), tokens(), None).unwrap();
+    let _host = DynHost::create(&settings(&name, 4), tokens(), None, &mut || Ok(())).unwrap();
     let sender = connect(&name, DynSender::connect).unwrap();
     let receiver = connect(&name, DynReceiver::connect).unwrap();
     roles(&name, &["host", "sender", "receiver"]);
@@ -88,7 +88,7 @@ fn a_service_is_described_with_its_reply() {
     let name = unique("service");
     let settings =
         HostSettings { sparse: true, mutates_request: true, ring_order: true, ..settings(&name, 2) };
-    let host = DynHost::create(&settings, tokens(), Some(score())).unwrap();
+    let host = DynHost::create(&settings, tokens(), Some(score()), &mut || Ok(())).unwrap();
     let _client = connect(&name, DynClient::connect).unwrap();
     let _server = connect(&name, DynServer::connect).unwrap();
     roles(&name, &["host", "client", "server"]);
@@ -97,7 +97,7 @@ fn a_service_is_described_with_its_reply() {
     assert!(seen.sparse && seen.mutates_request && seen.ring_order);
     assert_eq!(seen.reply.unwrap().fields()[0].doc(), "How good it is.");
     drop(host);
-    let _again = DynHost::create(&settings, tokens(), Some(score())).unwrap();
+    let _again = DynHost::create(&settings, tokens(), Some(score()), &mut || Ok(())).unwrap();
     assert_ne!(describe(&name).unwrap().epoch, seen.epoch, "it is another arena");
 }
 

@@ -56,11 +56,12 @@ fn no_file_descriptors_for_a_host() {
     in_a_process_of_its_own("no_file_descriptors_for_a_host", || {
         for more in 0..6 {
             allow_files(more);
-            let error = DynHost::create(&settings("files"), schema(8), None).map(drop).unwrap_err();
+            let error =
+                DynHost::create(&settings("files"), schema(8), None, &mut || Ok(())).map(drop).unwrap_err();
             assert!(matches!(error, Error::TooManyFiles { .. }), "with {more} descriptors: {error}");
         }
         allow_files(64);
-        DynHost::create(&settings("files"), schema(8), None).map(drop).unwrap();
+        DynHost::create(&settings("files"), schema(8), None, &mut || Ok(())).map(drop).unwrap();
     });
 }
 
@@ -68,7 +69,7 @@ fn no_file_descriptors_for_a_host() {
 fn no_file_descriptors_for_an_endpoint() {
     in_a_process_of_its_own("no_file_descriptors_for_an_endpoint", || {
         let settings = settings("endpoint");
-        let _host = DynHost::create(&settings, schema(8), None).unwrap();
+        let _host = DynHost::create(&settings, schema(8), None, &mut || Ok(())).unwrap();
         allow_files(2);
         let error = connect(&settings.name).map(drop).unwrap_err();
         assert!(matches!(error, Error::TooManyFiles { .. }), "{error}");
@@ -82,7 +83,8 @@ fn no_address_space_for_an_arena() {
     in_a_process_of_its_own("no_address_space_for_an_arena", || {
         let maximum = getrlimit(Resource::As).maximum;
         setrlimit(Resource::As, Rlimit { current: Some(1 << 30), maximum }).unwrap();
-        let error = DynHost::create(&settings("space"), schema(1 << 30), None).map(drop).unwrap_err();
+        let error =
+            DynHost::create(&settings("space"), schema(1 << 30), None, &mut || Ok(())).map(drop).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
     });
 }
@@ -101,7 +103,8 @@ fn another_users_directory_is_refused() {
         };
         // SAFETY: this process has no other thread that reads the environment.
         unsafe { std::env::set_var("TENSORBRIDGE_DIR", &foreign) };
-        let error = DynHost::create(&settings("foreign"), schema(8), None).map(drop).unwrap_err();
+        let error =
+            DynHost::create(&settings("foreign"), schema(8), None, &mut || Ok(())).map(drop).unwrap_err();
         assert!(matches!(error, Error::WrongUser { .. }), "{error}");
         let error = connect("foreign").map(drop).unwrap_err();
         assert!(matches!(error, Error::WrongUser { .. }), "{error}");
@@ -116,7 +119,7 @@ fn a_directory_with_a_long_path_holds_meeting_points() {
         // SAFETY: this process has no other thread that reads the environment.
         unsafe { std::env::set_var("TENSORBRIDGE_DIR", &long) };
         let settings = settings("long");
-        let host = DynHost::create(&settings, schema(8), None).unwrap();
+        let host = DynHost::create(&settings, schema(8), None, &mut || Ok(())).unwrap();
         connect(&settings.name).map(drop).unwrap();
         drop(host);
         assert_eq!(std::fs::read_dir(&long).unwrap().count(), 0, "files left behind");
@@ -128,7 +131,7 @@ fn nothing_is_locked_into_memory() {
     in_a_process_of_its_own("nothing_is_locked_into_memory", || {
         setrlimit(Resource::Memlock, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
         let settings = settings("memlock");
-        let _host = DynHost::create(&settings, schema(1 << 20), None).unwrap();
+        let _host = DynHost::create(&settings, schema(1 << 20), None, &mut || Ok(())).unwrap();
         let sender = connect(&settings.name).unwrap();
         let mut record = sender.loan(None, &mut || Ok(())).unwrap();
         record.mark_present(0);
@@ -141,12 +144,13 @@ fn files_may_not_be_as_large_as_an_arena() {
     in_a_process_of_its_own("files_may_not_be_as_large_as_an_arena", || {
         let maximum = getrlimit(Resource::Fsize).maximum;
         setrlimit(Resource::Fsize, Rlimit { current: Some(1 << 20), maximum }).unwrap();
-        let error = DynHost::create(&settings("fsize"), schema(1 << 20), None).map(drop).unwrap_err();
+        let error =
+            DynHost::create(&settings("fsize"), schema(1 << 20), None, &mut || Ok(())).map(drop).unwrap_err();
         assert!(
             matches!(&error, Error::OutOfMemory { reason, .. } if reason.contains("RLIMIT_FSIZE")),
             "{error}"
         );
-        DynHost::create(&settings("fsize"), schema(8), None).map(drop).unwrap();
+        DynHost::create(&settings("fsize"), schema(8), None, &mut || Ok(())).map(drop).unwrap();
     });
 }
 
@@ -160,7 +164,7 @@ fn what_is_in_the_way_in_the_directory_is_said() {
         unsafe { std::env::set_var("TENSORBRIDGE_DIR", &directory) };
         let settings = settings("blocked");
         std::fs::create_dir(directory.join(format!(".{}.sock", settings.name))).unwrap();
-        let error = DynHost::create(&settings, schema(8), None).map(drop).unwrap_err();
+        let error = DynHost::create(&settings, schema(8), None, &mut || Ok(())).map(drop).unwrap_err();
         assert!(matches!(&error, Error::Io { what: "binding a socket", .. }), "{error}");
     });
 }
@@ -187,7 +191,7 @@ fn a_process_in_a_pid_namespace_of_its_own_takes_part() {
             }
             _ => {
                 let settings = HostSettings { slots: 4, ..HostSettings::new(name) };
-                let _host = DynHost::create(&settings, schema(8), None).unwrap();
+                let _host = DynHost::create(&settings, schema(8), None, &mut || Ok(())).unwrap();
                 std::thread::sleep(Duration::from_secs(600));
             }
         }
@@ -224,7 +228,10 @@ fn a_process_in_a_pid_namespace_of_its_own_takes_part() {
     };
     // A participant in a namespace of its own.
     let host =
-        DynHost::create(&HostSettings { slots: 4, ..HostSettings::new(&name) }, schema(8), None).unwrap();
+        DynHost::create(&HostSettings { slots: 4, ..HostSettings::new(&name) }, schema(8), None, &mut || {
+            Ok(())
+        })
+        .unwrap();
     let guest = apart(format!("guest {name}"));
     drop(receive());
     let until = |free: usize| {

@@ -29,7 +29,8 @@ fn schema() -> Schema {
 }
 
 fn host(name: &str) -> DynHost {
-    DynHost::create(&HostSettings { slots: SLOTS, ..HostSettings::new(name) }, schema(), None).unwrap()
+    DynHost::create(&HostSettings { slots: SLOTS, ..HostSettings::new(name) }, schema(), None, &mut nothing)
+        .unwrap()
 }
 
 fn options(name: &str) -> EndpointOptions {
@@ -269,13 +270,14 @@ fn a_host_is_judged_likewise() {
     // Stopped is slow: waits reach their own deadlines, and its name is not free.
     let error = receiver.receive(Some(A_WHILE), &mut nothing).map(drop).unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
-    let taken = DynHost::create(&HostSettings::new(&name), schema(), None).map(drop).unwrap_err();
+    let taken =
+        DynHost::create(&HostSettings::new(&name), schema(), None, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
     // A zombie is dead, although a child has its memory and its listener open.
     signal(&host, Signal::KILL);
     let error = receiver.receive(Some(PATIENCE), &mut nothing).map(drop).unwrap_err();
     assert!(matches!(error, Error::HostDied { .. }), "{error}");
     assert_eq!(state(host.id()), 'Z');
-    DynHost::create(&HostSettings::new(&name), schema(), None).map(drop).unwrap();
+    DynHost::create(&HostSettings::new(&name), schema(), None, &mut nothing).map(drop).unwrap();
     kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
 }

@@ -59,7 +59,7 @@ fn nothing() -> Result<(), Error> {
 #[test]
 fn a_record_goes_from_sender_to_receiver_in_the_same_memory() {
     let name = unique("channel");
-    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
     let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
     let receiver = DynReceiver::connect(options(&name), &mut nothing).unwrap();
     for round in 0..10u64 {
@@ -85,7 +85,7 @@ fn a_record_goes_from_sender_to_receiver_in_the_same_memory() {
 #[test]
 fn a_slot_is_used_again_only_after_the_last_alias_on_either_side() {
     let name = unique("alias");
-    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
     let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
     let receiver = DynReceiver::connect(options(&name), &mut nothing).unwrap();
     let mut record = sender.loan(None, &mut nothing).unwrap();
@@ -112,7 +112,7 @@ fn a_slot_is_used_again_only_after_the_last_alias_on_either_side() {
 #[test]
 fn a_call_is_answered_in_its_own_slot() {
     let name = unique("call");
-    let host = DynHost::create(&settings(&name, 4), image(), Some(tokens())).unwrap();
+    let host = DynHost::create(&settings(&name, 4), image(), Some(tokens()), &mut nothing).unwrap();
     let client = DynClient::connect(options(&name), &mut nothing).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -149,7 +149,7 @@ fn a_call_is_answered_in_its_own_slot() {
 #[test]
 fn what_is_incomplete_is_given_back_with_what_is_missing() {
     let name = unique("incomplete");
-    let _host = DynHost::create(&settings(&name, 2), tokens(), None).unwrap();
+    let _host = DynHost::create(&settings(&name, 2), tokens(), None, &mut nothing).unwrap();
     let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
     let record = sender.loan(None, &mut nothing).unwrap();
     let (error, record) = *sender.send(record, false).unwrap_err();
@@ -167,7 +167,7 @@ fn what_is_incomplete_is_given_back_with_what_is_missing() {
 #[test]
 fn a_full_arena_names_its_holders() {
     let name = unique("full");
-    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
     let sender = DynSender::connect(options(&name), &mut nothing).unwrap();
     let _held = [sender.loan(None, &mut nothing).unwrap(), sender.loan(None, &mut nothing).unwrap()];
     let start = Instant::now();
@@ -181,7 +181,7 @@ fn a_full_arena_names_its_holders() {
 #[test]
 fn a_call_that_is_too_slow_times_out_and_its_slot_comes_back() {
     let name = unique("slow");
-    let host = DynHost::create(&settings(&name, 2), image(), Some(tokens())).unwrap();
+    let host = DynHost::create(&settings(&name, 2), image(), Some(tokens()), &mut nothing).unwrap();
     let client = DynClient::connect(options(&name), &mut nothing).unwrap();
     let mut record = client.loan(None, &mut nothing).unwrap();
     record.mark_present(0);
@@ -206,16 +206,16 @@ fn a_name_has_one_living_host_and_nobody_waits_for_ever_for_none() {
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
     assert!((Duration::from_millis(200)..Duration::from_secs(5)).contains(&start.elapsed()));
 
-    let host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
-    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    let host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
+    let error = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(error, Error::NameTaken { pid, .. } if pid == std::process::id()), "{error}");
     assert!(socket_of(&name).exists());
     drop(host);
     assert!(!socket_of(&name).exists());
-    DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
 
     for wrong in ["No Name", "", &"a".repeat(100)] {
-        let error = DynHost::create(&settings(wrong, 2), image(), None).map(drop).unwrap_err();
+        let error = DynHost::create(&settings(wrong, 2), image(), None, &mut nothing).map(drop).unwrap_err();
         assert!(matches!(error, Error::InvalidName { .. }), "{error}");
     }
 }
@@ -229,7 +229,7 @@ fn an_endpoint_may_come_before_its_host() {
             DynReceiver::connect(patient, &mut nothing).unwrap();
         });
         std::thread::sleep(Duration::from_millis(50));
-        let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+        let _host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     });
 }
@@ -237,7 +237,7 @@ fn an_endpoint_may_come_before_its_host() {
 #[test]
 fn a_mismatch_shows_both_schemas_and_the_first_difference() {
     let name = unique("mismatch");
-    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
     let other = Schema::new("test.image", 0, "", vec![], vec![Field::new("id", DType::U32, Shape::SCALAR)]);
     let expecting = EndpointOptions { request: Some(other.unwrap()), ..options(&name) };
     let error = DynSender::connect(expecting, &mut nothing).map(drop).unwrap_err();
@@ -258,18 +258,18 @@ fn what_is_no_tensorbridge_socket_is_named() {
     let name = unique("foreign");
     let other = unique("first");
     // Makes the directory.
-    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&other, 2), image(), None, &mut nothing).unwrap();
     let _listener = UnixListener::bind(socket_of(&name)).unwrap();
     let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
     assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
-    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    let error = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
     std::fs::remove_file(socket_of(&name)).unwrap();
 
     std::fs::write(socket_of(&name), "somebody's notes").unwrap();
     let error = DynSender::connect(options(&name), &mut nothing).map(drop).unwrap_err();
     assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
-    let error = DynHost::create(&settings(&name, 2), image(), None).map(drop).unwrap_err();
+    let error = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(&error, Error::NotTensorbridge { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(socket_of(&name)).unwrap(), "somebody's notes");
     std::fs::remove_file(socket_of(&name)).unwrap();
@@ -277,18 +277,20 @@ fn what_is_no_tensorbridge_socket_is_named() {
 
 #[test]
 fn slot_numbers_out_of_range_and_memory_that_is_not_there_are_typed() {
-    let error = DynHost::create(&settings(&unique("one"), 1), image(), None).map(drop).unwrap_err();
+    let error =
+        DynHost::create(&settings(&unique("one"), 1), image(), None, &mut nothing).map(drop).unwrap_err();
     assert!(error.to_string().contains("1 slots"), "{error}");
     let huge = Field::new("x", DType::U8, Shape::new(&[Extent::Fixed(1 << 44)]));
     let huge = Schema::new("huge", 0, "", vec![], vec![huge]).unwrap();
-    let error = DynHost::create(&settings(&unique("huge"), 2), huge, None).map(drop).unwrap_err();
+    let error =
+        DynHost::create(&settings(&unique("huge"), 2), huge, None, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
 }
 
 #[test]
 fn whoever_cannot_use_the_arena_gives_its_number_back() {
     let name = unique("numbers");
-    let _host = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
     // More than there are numbers.
     for _ in 0..1100 {
         let expecting = EndpointOptions { request: Some(tokens()), ..options(&name) };
@@ -303,7 +305,7 @@ fn a_host_that_does_not_answer_keeps_nobody_beyond_the_timeout() {
     let name = unique("mute");
     let other = unique("meets");
     // Makes the directory.
-    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&other, 2), image(), None, &mut nothing).unwrap();
     let path = socket_of(&name);
     let flags = SocketFlags::CLOEXEC;
     let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
@@ -326,7 +328,7 @@ fn a_host_that_does_not_answer_keeps_nobody_beyond_the_timeout() {
 fn a_host_that_closes_while_somebody_connects_is_waited_for() {
     let name = unique("closing");
     let other = unique("meets2");
-    let _host = DynHost::create(&settings(&other, 2), image(), None).unwrap();
+    let _host = DynHost::create(&settings(&other, 2), image(), None, &mut nothing).unwrap();
     let path = socket_of(&name);
     let flags = SocketFlags::CLOEXEC;
     let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
@@ -340,7 +342,7 @@ fn a_host_that_closes_while_somebody_connects_is_waited_for() {
         // Closed with a hello in its queue, as by a host that ends; another one follows.
         std::thread::sleep(Duration::from_millis(50));
         drop(listener);
-        let _new = DynHost::create(&settings(&name, 2), image(), None).unwrap();
+        let _new = DynHost::create(&settings(&name, 2), image(), None, &mut nothing).unwrap();
         std::thread::sleep(Duration::from_millis(100));
     });
 }

@@ -16,7 +16,7 @@ fn connecting_and_hosting_say_what_they_need() {
     assert_eq!(Schema::decode(&schema.encode()).as_ref(), Ok(&schema));
 
     let settings = HostSettings { slots: 2, ..HostSettings::new("unsupported") };
-    let hosting = DynHost::create(&settings, schema, None).map(drop).unwrap_err();
+    let hosting = DynHost::create(&settings, schema, None, &mut || Ok(())).map(drop).unwrap_err();
     assert!(matches!(hosting, Error::Unsupported { .. }), "{hosting}");
 
     let options = EndpointOptions {

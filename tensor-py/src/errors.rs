@@ -64,6 +64,7 @@ fn doc(name: &str) -> &'static str {
         }
         "NotFound" => "Nobody hosts this name within the timeout.",
         "NameTaken" => "A living process, `pid`, hosts this name already.",
+        "NameBusy" => "Another process, `pid`, is just taking this name and has not finished.",
         "InvalidName" => "A name is 1 to 63 of `a-z`, `0-9`, `_`, `.`, and begins with a letter.",
         "NotTensorbridge" => "Something else listens at the socket of this name.",
         "AbiMismatch" => "The two builds lay shared memory out differently.",
@@ -158,6 +159,7 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         }
         Error::NotFound { name, waited, path } => set!(name, waited = waited.as_secs_f64(), path),
         Error::NameTaken { name, pid } => set!(name, pid),
+        Error::NameBusy { name, pid, waited } => set!(name, pid, waited = waited.as_secs_f64()),
         Error::InvalidName { name } => set!(name),
         Error::NotTensorbridge { path, found } => set!(path, found),
         Error::AbiMismatch { ours, theirs } => set!(ours, theirs),

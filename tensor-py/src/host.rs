@@ -13,7 +13,7 @@ use tensor_core::service::{Restarts, WorkerCommand};
 use crate::errors::raise;
 use crate::pins;
 use crate::schema::Schema;
-use crate::wait::timeout as seconds;
+use crate::wait::{detached, timeout as seconds};
 use crate::worker::{Health, Worker, health};
 
 /// Hosts an arena until it is closed.
@@ -35,7 +35,7 @@ impl Host {
 impl Host {
     /// Takes the name. With a reply it is a service, else a one-way channel.
     #[new]
-    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false, max_attempts = 3))]
+    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false, max_attempts = 3, timeout = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of a Python function")]
     fn new(
         py: Python<'_>,
@@ -47,13 +47,22 @@ impl Host {
         mutates_request: bool,
         ring_order: bool,
         max_attempts: u32,
+        timeout: Option<f64>,
     ) -> PyResult<Host> {
-        let settings =
-            HostSettings { name: name.clone(), slots, sparse, mutates_request, ring_order, max_attempts };
+        let timeout = seconds(timeout)?;
+        let settings = HostSettings {
+            name: name.clone(),
+            slots,
+            sparse,
+            mutates_request,
+            ring_order,
+            max_attempts,
+            timeout,
+        };
         let schema = |schema: &Schema| (*schema.inner).clone();
         let (request, reply) = (schema(request), reply.map(schema));
         // Making the memory takes a while when there is much of it.
-        let host = py.detach(|| DynHost::create(&settings, request, reply)).map_err(raise)?;
+        let host = detached(py, || Ok(()), |look| DynHost::create(&settings, request, reply, look))?;
         Ok(Host { host: Mutex::new(Some(host)), name })
     }
 

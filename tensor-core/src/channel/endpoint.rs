@@ -364,8 +364,8 @@ mod tests {
         for service in [false, true] {
             let name = format!("kind{}.p{}", u8::from(service), std::process::id());
             let reply = service.then(|| schema("kind.reply"));
-            let _host =
-                Hosted::create(&HostOptions::new(&name), schema("kind.request"), reply.clone()).unwrap();
+            let (options, request) = (HostOptions::new(&name), schema("kind.request"));
+            let _host = Hosted::create(&options, request, reply.clone(), &mut || Ok(())).unwrap();
             let connect = |service: bool| {
                 let reply = service.then(|| schema("kind.reply"));
                 let expected = Expected { request: Some(schema("kind.request")), reply };

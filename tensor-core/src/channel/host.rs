@@ -2,12 +2,18 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::LookAround;
 use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, RING_ORDER, Recoveries, SLOTS, SPARSE};
 use crate::error::Error;
 use crate::peer::Host;
 use crate::schema::{Schema, is_schema_name};
 use crate::view::Record;
+
+/// How long another process that is taking the same name is waited for unless the program says otherwise. It needs a few
+/// system calls for that.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a builder of a host collects.
 #[derive(Clone, Debug)]
@@ -16,11 +22,18 @@ pub(crate) struct HostOptions {
     pub(crate) slots: usize,
     pub(crate) flags: u32,
     pub(crate) max_attempts: u32,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl HostOptions {
     pub(crate) fn new(name: &str) -> HostOptions {
-        HostOptions { name: name.to_owned(), slots: 16, flags: 0, max_attempts: MAX_ATTEMPTS }
+        HostOptions {
+            name: name.to_owned(),
+            slots: 16,
+            flags: 0,
+            max_attempts: MAX_ATTEMPTS,
+            timeout: Some(DEFAULT_TIMEOUT),
+        }
     }
 
     pub(crate) fn set(&mut self, flag: u32, on: bool) {
@@ -38,6 +51,7 @@ impl Hosted {
         options: &HostOptions,
         request: Schema,
         reply: Option<Schema>,
+        look_around: LookAround<'_>,
     ) -> Result<Hosted, Error> {
         // Before the memory is made, which may take long.
         if !is_schema_name(&options.name) {
@@ -54,7 +68,8 @@ impl Hosted {
         }
         let plan = Plan { slots: options.slots, request, reply };
         let arena = Arena::create(&options.name, plan, options.flags)?;
-        Ok(Hosted { host: Host::start(arena.with_max_attempts(options.max_attempts.max(1)))? })
+        let arena = arena.with_max_attempts(options.max_attempts.max(1));
+        Ok(Hosted { host: Host::start(arena, options.timeout, look_around)? })
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {
@@ -129,13 +144,20 @@ impl<R: Record> ChannelBuilder<R> {
         self
     }
 
+    /// How long making it may wait for another process that is just taking the same name; 5 s by default. Such a process needs a
+    /// few system calls for that, unless it is stopped.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
     /// Makes the arena and takes the name.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::InvalidName`], [`Error::OutOfMemory`], [`Error::TooManyFiles`],
+    /// [`Error::NameTaken`], [`Error::NameBusy`], [`Error::InvalidName`], [`Error::OutOfMemory`], [`Error::TooManyFiles`],
     /// [`Error::BadDirectory`], [`Error::WrongUser`], [`Error::InvalidSchema`], [`Error::Io`].
     pub fn create(self) -> Result<Channel<R>, Error> {
-        let hosted = Hosted::create(&self.options, R::SCHEMA.clone(), None)?;
+        let hosted = Hosted::create(&self.options, R::SCHEMA.clone(), None, &mut || Ok(()))?;
         Ok(Channel { hosted, record: PhantomData })
     }
 }

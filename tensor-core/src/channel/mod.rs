@@ -18,7 +18,7 @@ pub(crate) use builder::Connect;
 pub use builder::EndpointBuilder;
 #[cfg(connects)]
 pub use descriptor::{DescribedField, Descriptor};
-pub(crate) use endpoint::{Endpoint, Options, Pending, endpoint_methods};
+pub(crate) use endpoint::{Endpoint, LookAround, Options, Pending, endpoint_methods};
 pub use field::FieldRef;
 pub(crate) use field::{Fields, InSlot, in_slot};
 #[cfg(all(any(test, fuzzing), connects))]

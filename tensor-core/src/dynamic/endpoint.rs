@@ -60,6 +60,8 @@ pub struct HostSettings {
     pub ring_order: bool,
     /// How many workers may die with a request, each having taken it alone.
     pub max_attempts: u32,
+    /// How long another process that is just taking the same name is waited for; `None` for ever.
+    pub timeout: Option<Duration>,
 }
 
 impl HostSettings {
@@ -73,6 +75,7 @@ impl HostSettings {
             mutates_request: false,
             ring_order: false,
             max_attempts: MAX_ATTEMPTS,
+            timeout: HostOptions::new(name).timeout,
         }
     }
 }
@@ -87,15 +90,23 @@ impl DynHost {
     /// Makes the arena and takes the name; with a reply it is a service, else a one-way channel.
     ///
     /// # Errors
-    /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create).
-    pub fn create(settings: &HostSettings, request: Schema, reply: Option<Schema>) -> Result<DynHost, Error> {
+    /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create), and that of `look_around`, which is called while
+    /// another process is waited for that is taking the same name.
+    pub fn create(
+        settings: &HostSettings,
+        request: Schema,
+        reply: Option<Schema>,
+        look_around: LookAround<'_>,
+    ) -> Result<DynHost, Error> {
         let mut options = HostOptions::new(&settings.name);
         options.slots = settings.slots;
         options.max_attempts = settings.max_attempts;
+        options.timeout = settings.timeout;
         options.set(SPARSE, settings.sparse);
         options.set(MUTATES_REQUEST, settings.mutates_request);
         options.set(RING_ORDER, settings.ring_order);
-        Ok(DynHost { hosted: Hosted::create(&options, request, reply)?, crew: Crew::default() })
+        let hosted = Hosted::create(&options, request, reply, look_around)?;
+        Ok(DynHost { hosted, crew: Crew::default() })
     }
 
     /// Gives the name back and lets nobody in any more; whoever is attached goes on. For a process that is about to end.

@@ -147,7 +147,9 @@ mod tests {
         };
         let name = format!("{name}.p{}", std::process::id());
         let host = HostSettings { slots, ring_order: true, ..HostSettings::new(&name) };
-        let host = DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply"))).unwrap();
+        let host =
+            DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply")), &mut || Ok(()))
+                .unwrap();
         let options = || EndpointOptions {
             name: name.clone(),
             timeout: Some(Duration::from_secs(10)),

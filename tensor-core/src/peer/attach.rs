@@ -47,9 +47,9 @@ pub(crate) fn attach(
                 Answer::Message(Ok(message)) => break (socket, message),
                 Answer::Message(Err(errno)) => return Err(not_ours(&errno.to_string())),
                 Answer::Closed => closed = true,
-                Answer::Dead => remove_if_dead(&directory, &file)?,
+                Answer::Dead => remove_if_dead(&directory, name)?,
             },
-            Err(Errno::CONNREFUSED) => remove_if_dead(&directory, &file)?,
+            Err(Errno::CONNREFUSED) => remove_if_dead(&directory, name)?,
             Err(Errno::NOENT | Errno::AGAIN | Errno::INTR) => {}
             Err(Errno::PROTOTYPE) => return Err(not_ours("a socket of another type")),
             Err(errno) => return Err(not_ours(&errno.to_string())),

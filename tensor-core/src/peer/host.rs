@@ -41,13 +41,18 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Takes the name and starts the thread.
+    /// Takes the name and starts the thread. Others that are taking the same name are waited for until `timeout` (`None`: for
+    /// ever).
     ///
     /// # Errors
-    /// [`Error::NameTaken`], those of the directory, [`Error::TooManyFiles`], [`Error::Io`].
-    pub(crate) fn start(arena: Arena) -> Result<Host, Error> {
+    /// [`Error::NameTaken`], [`Error::NameBusy`], those of the directory, [`Error::TooManyFiles`], [`Error::Io`].
+    pub(crate) fn start(
+        arena: Arena,
+        timeout: Option<Duration>,
+        look_around: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Host, Error> {
         let arena = Arc::new(arena);
-        let name = HostedName::take(arena.name())?;
+        let name = HostedName::take(arena.name(), timeout, look_around)?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(no_fd)?;
         let mut reception = Reception::new(Arc::clone(&arena), name, stop.try_clone().map_err(io("dup"))?)?;
         let thread = std::thread::Builder::new()
@@ -322,7 +327,7 @@ mod tests {
         let plan = Plan { slots: 2, request: schema.unwrap(), reply: None };
         let arena = Arc::new(Arena::create(&name, plan, 0).unwrap());
         let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-        Reception::new(arena, HostedName::take(&name).unwrap(), stop).unwrap()
+        Reception::new(arena, HostedName::take(&name, None, &mut || Ok(())).unwrap(), stop).unwrap()
     }
 
     fn connection(reception: &Reception) -> OwnedFd {

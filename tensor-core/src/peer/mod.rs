@@ -14,6 +14,8 @@ mod meeting;
 #[cfg(connects)]
 mod name;
 #[cfg(connects)]
+mod name_lock;
+#[cfg(connects)]
 mod socket;
 #[cfg(not(connects))]
 mod unsupported;

@@ -1,20 +1,18 @@
 //! Taking a name: a bound socket that is the one host of it.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, flock, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, bind, connect, listen};
 
 use super::directory::Directory;
+use super::name_lock::NameLock;
 use super::socket::{address, new_socket, peer_of};
 use crate::error::Error;
 use crate::schema::is_schema_name;
 use crate::sync::step;
-
-/// How long the directory's lock is waited for; whoever holds it does so for a few system calls.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A name that this process hosts. Dropping it takes the socket away, unless another host has taken the name over.
 #[derive(Debug)]
@@ -26,22 +24,28 @@ pub(super) struct HostedName {
 }
 
 impl HostedName {
-    /// Takes `name`, if nobody alive has it.
+    /// Takes `name`, if nobody alive has it. Others that are taking the same name are waited for until `timeout` (`None`: for
+    /// ever); `look_around` is called meanwhile and ends that with its error.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::InvalidName`], and the errors of the directory.
-    pub(super) fn take(name: &str) -> Result<HostedName, Error> {
+    /// [`Error::NameTaken`], [`Error::NameBusy`], [`Error::InvalidName`], and the errors of the directory.
+    pub(super) fn take(
+        name: &str,
+        timeout: Option<Duration>,
+        look_around: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<HostedName, Error> {
         let directory = Directory::open()?;
         let file = file_name(name)?;
         let listener = new_socket(SocketFlags::NONBLOCK)?;
+        let lock = NameLock::acquire(&directory, name, timeout, look_around)?;
         let inode = HostedName::install(&directory, name, &file, &listener)?;
+        drop(lock);
         Ok(HostedName { directory, file, inode, listener })
     }
 
-    /// Under the directory's lock: looks whether somebody alive has the name, and puts a listening socket in its place.
+    /// Under the name's lock: looks whether somebody alive has the name, and puts a listening socket in its place.
     fn install(directory: &Directory, name: &str, file: &str, listener: &OwnedFd) -> Result<u64, Error> {
         let io = |what| move |errno: Errno| Error::Io { what, source: errno.into() };
-        let _lock = DirectoryLock::acquire(directory, LOCK_PATIENCE)?;
         if let Some(pid) = living_host(directory, file)? {
             return Err(Error::NameTaken { name: name.to_owned(), pid });
         }
@@ -73,9 +77,8 @@ impl HostedName {
 
 impl Drop for HostedName {
     fn drop(&mut self) {
-        // Without the lock the socket of whoever takes the name over at this moment could be removed instead. If it is not
-        // to be had, the socket stays and the next one finds it dead.
-        let Ok(_lock) = DirectoryLock::acquire(&self.directory, LOCK_PATIENCE) else { return };
+        // Without a lock, for which one would have to wait: while this process lives and listens, nobody takes the name over, and
+        // the listener is closed only after this.
         let current = statat(self.directory.fd(), &self.file, AtFlags::SYMLINK_NOFOLLOW);
         if current.is_ok_and(|stat| stat.st_ino == self.inode) {
             step();
@@ -86,13 +89,14 @@ impl Drop for HostedName {
 
 /// Removes the socket of a host that is dead, for the sake of order. While somebody else has the lock it stays: whoever has
 /// it may be stopped, and nobody who attaches waits for that.
-pub(super) fn remove_if_dead(directory: &Directory, file: &str) -> Result<(), Error> {
-    let _lock = match DirectoryLock::acquire(directory, Duration::ZERO) {
-        Err(Error::Timeout { .. }) => return Ok(()),
+pub(super) fn remove_if_dead(directory: &Directory, name: &str) -> Result<(), Error> {
+    let _lock = match NameLock::acquire(directory, name, Some(Duration::ZERO), &mut || Ok(())) {
+        Err(Error::NameBusy { .. }) => return Ok(()),
         lock => lock?,
     };
-    if living_host(directory, file)?.is_none() {
-        let _ = unlinkat(directory.fd(), file, AtFlags::empty());
+    let file = file_name(name)?;
+    if living_host(directory, &file)?.is_none() {
+        let _ = unlinkat(directory.fd(), &file, AtFlags::empty());
     }
     Ok(())
 }
@@ -131,51 +135,12 @@ fn living_host(directory: &Directory, file: &str) -> Result<Option<u32>, Error> 
     }
 }
 
-/// The directory's lock, for the few system calls between looking and renaming.
-struct DirectoryLock {
-    fd: OwnedFd,
-}
-
-impl DirectoryLock {
-    fn acquire(directory: &Directory, patience: Duration) -> Result<DirectoryLock, Error> {
-        // A description of its own: `flock` excludes descriptions, and so the threads of one process too.
-        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-        let fd =
-            rustix::fs::openat(directory.fd(), ".", flags, rustix::fs::Mode::empty()).map_err(|errno| {
-                match errno {
-                    Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "the directory's lock" },
-                    errno => Error::Io { what: "opening the meeting directory", source: errno.into() },
-                }
-            })?;
-        let start = Instant::now();
-        loop {
-            match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(DirectoryLock { fd }),
-                Err(Errno::WOULDBLOCK) if start.elapsed() < patience => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(Error::Timeout {
-                        what: "the lock of the meeting directory",
-                        after: patience,
-                    });
-                }
-                Err(errno) => return Err(Error::Io { what: "flock", source: errno.into() }),
-            }
-        }
-    }
-}
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        let _ = flock(&self.fd, FlockOperation::Unlock);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
 
+    use rustix::fs::{Mode, OFlags, openat};
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
@@ -196,28 +161,136 @@ mod tests {
             let socket = new_socket(SocketFlags::NONBLOCK).unwrap();
             bind(&socket, &address(&directory.short_path(&left)).unwrap()).unwrap();
         }
-        drop(HostedName::take(&name).unwrap());
+        drop(take(&name).unwrap());
         let _ =
             unlinkat(directory.fd(), format!(".{file}.{}.{thread}", std::process::id()), AtFlags::empty());
     }
 
+    /// Says to a copy of this program which name to lock.
+    const LOCK: &str = "TENSORBRIDGE_TEST_LOCK";
+
+    /// Another process, stopped while it has the lock of a name. Killed and reaped when dropped.
+    struct Stopped(Child);
+
+    impl Stopped {
+        fn with_the_lock_of(name: &str, test: &str) -> Stopped {
+            let mut process = copy_that_runs(test).env(LOCK, name).stdout(Stdio::piped()).spawn().unwrap();
+            let said = BufReader::new(process.stdout.take().unwrap()).lines();
+            assert!(said.map_while(Result::ok).any(|line| line == "locked"));
+            let stopped = Stopped(process);
+            kill_process(Pid::from_child(&stopped.0), Signal::STOP).unwrap();
+            stopped
+        }
+    }
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// What the other process does, until it is killed.
+    fn lock_and_wait() {
+        let Ok(name) = std::env::var(LOCK) else { return };
+        let directory = Directory::open().unwrap();
+        let _lock = NameLock::acquire(&directory, &name, None, &mut || Ok(())).unwrap();
+        println!("\nlocked");
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn copy_that_runs(test: &str) -> Command {
+        let path = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &path, "--nocapture"]);
+        command
+    }
+
+    fn take(name: &str) -> Result<HostedName, Error> {
+        HostedName::take(name, Some(Duration::from_secs(30)), &mut || Ok(()))
+    }
+
     #[test]
-    fn whoever_attaches_does_not_wait_for_the_directorys_lock() {
+    fn hosting_waits_until_its_deadline_for_one_that_was_stopped_in_it_and_only_for_the_same_name() {
+        lock_and_wait();
+        const TEST: &str =
+            "hosting_waits_until_its_deadline_for_one_that_was_stopped_in_it_and_only_for_the_same_name";
+        let name = unique("stopped");
+        let hosted = take(&name).unwrap();
+        let stopped = Stopped::with_the_lock_of(&name, TEST);
+        for timeout in [Duration::ZERO, Duration::from_millis(50)] {
+            let error = HostedName::take(&name, Some(timeout), &mut || Ok(())).unwrap_err();
+            let text = error.to_string();
+            let Error::NameBusy { pid, waited, .. } = error else { panic!("{text}") };
+            assert_eq!(pid, Some(stopped.0.id()), "{text}");
+            assert!(waited >= timeout && text.contains(&format!("process {}", stopped.0.id())), "{text}");
+        }
+        // What is seen around ends the wait.
+        let error = HostedName::take(&name, None, &mut || Err(Error::Interrupted)).unwrap_err();
+        assert!(matches!(error, Error::Interrupted), "{error}");
+        // Nobody else is in its way, and a host gives the name back without the lock.
+        drop(take(&unique("other")).unwrap());
+        drop(hosted);
+        let directory = Directory::open().unwrap();
+        let file = file_name(&name).unwrap();
+        assert!(statat(directory.fd(), &file, AtFlags::SYMLINK_NOFOLLOW).is_err(), "the socket is there");
+        // Killed, it has the lock no more, and nothing of it is left.
+        drop(stopped);
+        drop(take(&name).unwrap());
+        let lock = format!(".{file}.lock");
+        assert!(statat(directory.fd(), &lock, AtFlags::SYMLINK_NOFOLLOW).is_err(), "{lock} is there");
+    }
+
+    /// Takes a name again and again, and while it has it also a file that only one can make.
+    fn contend(name: &str) {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let directory = Directory::open().unwrap();
+        let mark = format!("{name}.mark");
+        for _ in 0..300 {
+            match take(name) {
+                Ok(host) => {
+                    openat(directory.fd(), &mark, flags, Mode::RUSR).expect("one host at a time");
+                    unlinkat(directory.fd(), &mark, AtFlags::empty()).unwrap();
+                    drop(host);
+                }
+                Err(error) => assert!(matches!(error, Error::NameTaken { .. }), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_host_however_many_threads_and_processes_take_it_at_once() {
+        const TEST: &str = "a_name_has_one_host_however_many_threads_and_processes_take_it_at_once";
+        const NAME: &str = "TENSORBRIDGE_TEST_CONTENDED";
+        let inherited = std::env::var(NAME);
+        let name = inherited.clone().unwrap_or_else(|_| unique("contended"));
+        let other = || copy_that_runs(TEST).env(NAME, &name).stdout(Stdio::null()).spawn().unwrap();
+        let others = if inherited.is_ok() { vec![] } else { vec![other(), other()] };
+        std::thread::scope(|scope| {
+            scope.spawn(|| contend(&name));
+            scope.spawn(|| contend(&name));
+        });
+        for mut other in others {
+            assert!(other.wait().unwrap().success());
+        }
+    }
+
+    #[test]
+    fn whoever_attaches_does_not_wait_for_one_that_was_stopped_while_it_took_the_name() {
+        lock_and_wait();
+        const TEST: &str = "whoever_attaches_does_not_wait_for_one_that_was_stopped_while_it_took_the_name";
         let name = unique("locked");
         let file = file_name(&name).unwrap();
         let directory = Directory::open().unwrap();
         let dead = new_socket(SocketFlags::NONBLOCK).unwrap();
         bind(&dead, &address(&directory.short_path(&file)).unwrap()).unwrap();
         drop(dead);
-        // As one that was stopped while it had the lock. It is the only lock that others' tests may want meanwhile.
-        let lock = DirectoryLock::acquire(&directory, LOCK_PATIENCE).unwrap();
-        let start = Instant::now();
+        let _stopped = Stopped::with_the_lock_of(&name, TEST);
         let timeout = Some(Duration::from_millis(20));
         let error = attach(&name, Role::Sender, &Expected::default(), timeout, &mut || Ok(()));
-        let waited = start.elapsed();
-        drop(lock);
         assert!(matches!(error.map(drop).unwrap_err(), Error::NotFound { .. }));
-        assert!(waited < LOCK_PATIENCE, "{waited:?}");
         let _ = unlinkat(directory.fd(), &file, AtFlags::empty());
     }
 
@@ -227,7 +300,7 @@ mod tests {
         const TEST: &str = "the_name_of_a_dead_host_is_free_although_another_process_has_its_listener";
         const NAME: &str = "TENSORBRIDGE_TEST_NAME";
         if let Ok(name) = std::env::var(NAME) {
-            let host = HostedName::take(&name).unwrap();
+            let host = take(&name).unwrap();
             let listener = host.listener.try_clone().unwrap();
             let mut heir = Command::new("sleep");
             heir.arg("60").stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
@@ -235,10 +308,7 @@ mod tests {
             std::process::exit(0);
         }
         let name = unique("inherited");
-        let program = std::env::current_exe().unwrap();
-        let path = format!("{}::{TEST}", module_path!().split_once("::").unwrap().1);
-        let output =
-            Command::new(program).args(["--exact", &path, "--nocapture"]).env(NAME, &name).output().unwrap();
+        let output = copy_that_runs(TEST).env(NAME, &name).output().unwrap();
         let output = String::from_utf8(output.stdout).unwrap();
         let heir = output.lines().find_map(|line| line.strip_prefix("heir ")).expect(&output);
         let heir = Pid::from_raw(heir.parse().unwrap()).unwrap();
@@ -246,7 +316,7 @@ mod tests {
         // Whoever looks for a host finds none, soon, and stays out of the dead one's queue.
         let attached =
             attach(&name, Role::Sender, &Expected::default(), Some(Duration::ZERO), &mut || Ok(()));
-        let taken = HostedName::take(&name);
+        let taken = take(&name);
         kill_process(heir, Signal::KILL).unwrap();
         let error = attached.map(drop).unwrap_err();
         assert!(matches!(error, Error::NotFound { .. }), "{error}");

@@ -21,7 +21,11 @@ pub(crate) fn attach(
 pub(crate) enum Host {}
 
 impl Host {
-    pub(crate) fn start(_: Arena) -> Result<Host, Error> {
+    pub(crate) fn start(
+        _: Arena,
+        _: Option<Duration>,
+        _: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Host, Error> {
         Err(unsupported("hosting an arena"))
     }
 

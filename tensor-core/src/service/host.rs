@@ -1,6 +1,7 @@
 //! Hosting a service.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::supervise::WorkerHealth;
 use super::worker::{Crew, PythonWorker, Worker};
@@ -112,12 +113,19 @@ impl<Req: Record, Rep: Record> ServiceBuilder<Req, Rep> {
         self
     }
 
+    /// As [`ChannelBuilder::timeout`](crate::channel::ChannelBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
     /// Makes the arena and takes the name.
     ///
     /// # Errors
     /// As [`ChannelBuilder::create`](crate::channel::ChannelBuilder::create).
     pub fn create(self) -> Result<Service<Req, Rep>, Error> {
-        let hosted = Hosted::create(&self.options, Req::SCHEMA.clone(), Some(Rep::SCHEMA.clone()))?;
+        let (request, reply) = (Req::SCHEMA.clone(), Some(Rep::SCHEMA.clone()));
+        let hosted = Hosted::create(&self.options, request, reply, &mut || Ok(()))?;
         Ok(Service { hosted, crew: Crew::default(), records: PhantomData })
     }
 }

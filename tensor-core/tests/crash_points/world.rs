@@ -23,12 +23,12 @@ fn schema(name: &'static str) -> Schema {
 }
 
 pub(crate) fn channel(name: &str, slots: usize) -> Result<DynHost, Error> {
-    DynHost::create(&settings(name, slots, false), schema("crash.record"), None)
+    DynHost::create(&settings(name, slots, false), schema("crash.record"), None, &mut nothing)
 }
 
 pub(crate) fn service(name: &str, slots: usize, mutates_request: bool) -> Result<DynHost, Error> {
     let settings = settings(name, slots, mutates_request);
-    DynHost::create(&settings, schema("crash.request"), Some(schema("crash.reply")))
+    DynHost::create(&settings, schema("crash.request"), Some(schema("crash.reply")), &mut nothing)
 }
 
 fn settings(name: &str, slots: usize, mutates_request: bool) -> HostSettings {

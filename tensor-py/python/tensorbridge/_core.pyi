@@ -381,6 +381,7 @@ class Host:
         mutates_request: bool = False,
         ring_order: bool = False,
         max_attempts: int = 3,
+        timeout: float | None = None,
     ) -> Self: ...
     @property
     def free_slots(self) -> int: ...
@@ -432,6 +433,11 @@ class NotFound(Error, FileNotFoundError):
 class NameTaken(Error, FileExistsError):
     name: str
     pid: int
+
+class NameBusy(Error, TimeoutError):
+    name: str
+    pid: int | None
+    waited: float
 
 class InvalidName(Error, ValueError):
     name: str

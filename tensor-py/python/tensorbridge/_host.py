@@ -26,6 +26,9 @@ def _leave() -> None:
         host._host.leave()
 
 
+SECONDS = 5.0
+"""How long another process that is taking the same name is waited for unless the program says otherwise."""
+
 LOOK = 0.01
 """Seconds between two looks at a worker that starts."""
 
@@ -85,9 +88,11 @@ class Channel(Host):
         sparse: memory comes into being when it is touched, instead of all at once now.
         ring_order: records sent one after the other lie side by side, so that `Receiver.receive_many` gets them together;
             otherwise a loan prefers a slot whose memory is warm.
+        timeout: seconds to wait for another process that is just taking the same name, which may be stopped.
 
     Raises:
         NameTaken: a living process hosts the name.
+        NameBusy: another process was taking the name for the whole timeout.
         OutOfMemory: the records do not fit.
 
     ::
@@ -104,9 +109,13 @@ class Channel(Host):
         slots: int = 16,
         sparse: bool = False,
         ring_order: bool = False,
+        timeout: float | None = SECONDS,
     ) -> None:
         super().__init__(
-            name, _core.Host(name, record.schema, slots=slots, sparse=sparse, ring_order=ring_order)
+            name,
+            _core.Host(
+                name, record.schema, slots=slots, sparse=sparse, ring_order=ring_order, timeout=timeout
+            ),
         )
 
 
@@ -123,9 +132,11 @@ class Service(Host):
         max_attempts: how many workers may die with a request before its caller gets `WorkerDied`.
         ring_order: concurrent requests lie side by side, so that a server gets them together; otherwise a loan prefers a
             slot whose memory is warm.
+        timeout: seconds to wait for another process that is just taking the same name, which may be stopped.
 
     Raises:
         NameTaken: a living process hosts the name.
+        NameBusy: another process was taking the name for the whole timeout.
         OutOfMemory: the records do not fit.
     """
 
@@ -140,6 +151,7 @@ class Service(Host):
         mutates_request: bool = False,
         max_attempts: int = 3,
         ring_order: bool = False,
+        timeout: float | None = SECONDS,
     ) -> None:
         host = _core.Host(
             name,
@@ -150,6 +162,7 @@ class Service(Host):
             mutates_request=mutates_request,
             max_attempts=max_attempts,
             ring_order=ring_order,
+            timeout=timeout,
         )
         super().__init__(name, host)
         self._workers: list[_core.Worker] = []
