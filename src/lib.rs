@@ -61,7 +61,7 @@
 //! - Call a model: [`Service`], [`Client`], and a [`PythonWorker`] or a [`Server`] that answers.
 //! - A record of one's own: [`Owned`].
 //! - A field as an address, or as a value for another process: [`FieldRef`], [`Descriptor`].
-//! - See what an arena is and who holds it: [`describe()`].
+//! - See what an arena is and who holds it: [`describe()`]; what has happened in it, in numbers: [`metrics()`].
 //! - What can go wrong: [`Error`].
 
 #[doc(hidden)]
@@ -78,6 +78,7 @@ pub use tensor_core::channel::{
 ))]
 pub use tensor_core::channel::{DescribedField, Descriptor};
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
+pub use tensor_core::metrics::{CopyReason, Distribution, ErrorCount, Metrics, metrics};
 pub use tensor_core::service::{
     CallLoan, Client, PythonWorker, Request, Restarts, Server, Service, ServiceBuilder, Worker, WorkerHealth,
     WorkerState,

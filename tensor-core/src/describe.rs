@@ -164,9 +164,18 @@ pub fn describe_with(
         .map(|arena| describe_arena(&arena))
 }
 
+pub(crate) fn kind_of(arena: &Arena) -> Kind {
+    if arena.reply().is_some() { Kind::Service } else { Kind::Channel }
+}
+
+pub(crate) fn phases_of(arena: &Arena) -> Phases {
+    let [free, loaned, ready, taken, done] = arena.phases();
+    Phases { free, loaned, ready, taken, done }
+}
+
 fn describe_arena(arena: &Arena) -> Description {
     let header = arena.header();
-    let kind = if arena.reply().is_some() { Kind::Service } else { Kind::Channel };
+    let kind = kind_of(arena);
     let role = |role| match (role, kind) {
         (1, Kind::Channel) => "sender",
         (1, Kind::Service) => "client",
@@ -177,7 +186,6 @@ fn describe_arena(arena: &Arena) -> Description {
     };
     let attached = arena.attached().into_iter();
     let participants = attached.map(|row| Participant { pid: row.pid, role: role(row.role) }).collect();
-    let [free, loaned, ready, taken, done] = arena.phases();
     let bytes = |columns: &[crate::schema::Column]| columns.iter().map(|column| column.size).sum();
     Description {
         name: arena.name().to_owned(),
@@ -185,9 +193,9 @@ fn describe_arena(arena: &Arena) -> Description {
         request: (*arena.request().schema).clone(),
         reply: arena.reply().map(|part| (*part.schema).clone()),
         slots: arena.slots(),
-        phases: Phases { free, loaned, ready, taken, done },
+        phases: phases_of(arena),
         host_pid: header.host_pid,
-        epoch: header.epoch.iter().map(|byte| format!("{byte:02x}")).collect(),
+        epoch: header.epoch_text(),
         participants,
         holders: arena.holders(),
         pins: arena.pins(),

@@ -19,11 +19,15 @@ pub mod fuzz;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]
+pub mod metrics;
+#[cfg(not(loom))]
 mod peer;
 pub mod schema;
 #[cfg(not(loom))]
 pub mod service;
 mod sync;
+#[cfg(not(loom))]
+mod tally;
 pub mod view;
 mod wait;
 #[cfg(not(loom))]

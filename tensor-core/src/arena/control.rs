@@ -7,20 +7,29 @@ use super::hints::Hints;
 use super::layout::{HEADER_SIZE, LINE_PAIR, Layout, PARTICIPANT_SIZE, PARTICIPANTS};
 use super::mapped::Status;
 use super::shared::Shared;
+use super::ticket::Ticket;
 use super::word::ParticipantId;
-use crate::memory::Segment;
+use crate::memory::{Segment, precise_monotonic_ns};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::tally::{Pace, ROW_SIZE, ROW_WORDS, ROWS, Row};
 use crate::wait::{Bell, futex_wake};
 
 /// The words of the header page that change, each on lines of its own.
 #[repr(C)]
 struct Live {
     loan_cursor: Padded<AtomicU64>,
-    next_ticket: Padded<AtomicU64>,
+    next_ticket: Padded<Tickets>,
     ready_bell: Padded<Bell>,
     free_bell: Padded<Bell>,
     /// 1 once the host has written everything, which it stores last; 2 once it hosts no more.
     state: Padded<AtomicU32>,
+}
+
+/// The next ticket, and what whoever draws it has to know.
+#[repr(C)]
+struct Tickets {
+    next: AtomicU64,
+    pace: Pace,
 }
 
 /// Alone on a pair of cache lines.
@@ -81,7 +90,8 @@ pub(crate) struct Block {
     pub(crate) receiver_fields: AtomicU64,
     /// W3C trace context: trace id, parent id, flags.
     pub(crate) trace: [AtomicU64; 4],
-    /// Nanoseconds of the monotonic clock when it was sent, in an arena whose loans are in ring order; 0 for unknown.
+    /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed and in an arena whose loans are in ring
+    /// order; else what was there before.
     pub(crate) sent: AtomicU64,
     _reserved_cold: u64,
 }
@@ -194,6 +204,19 @@ impl Control {
         })
     }
 
+    /// One of the rows in which participants count.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub(crate) fn tally(&self, row: usize) -> Row<'_> {
+        assert!(row < ROWS, "row {row} of {ROWS}");
+        let words = self.segment.base().as_ptr().wrapping_add(self.layout.tallies + row * ROW_SIZE);
+        // SAFETY: the `ROWS` rows are inside the mapping by the layout, at a multiple of 128, and made of `ROW_WORDS` words of
+        // 8 bytes that any number of processes may share.
+        Row::new(unsafe { &*words.cast::<[std::sync::atomic::AtomicU64; ROW_WORDS]>() })
+    }
+
     /// # Panics
     /// If there is no such slot.
     #[inline]
@@ -251,7 +274,17 @@ impl Shared for Control {
 
     #[inline]
     fn next_ticket(&self) -> &AtomicU64 {
-        &self.live().next_ticket.0
+        &self.live().next_ticket.0.next
+    }
+
+    #[inline]
+    fn time(&self, slot: usize, counter: u64) -> Option<u32> {
+        let (pace, number) = (&self.live().next_ticket.0.pace, Ticket::drawn(counter));
+        let timed = pace.times(number)?;
+        let now = precise_monotonic_ns();
+        pace.timed(number, now);
+        self.block(slot).sent.store(now, Ordering::Relaxed);
+        Some(timed)
     }
 
     #[inline]

@@ -104,6 +104,11 @@ impl Header {
         Ok(())
     }
 
+    /// The epoch as hexadecimal digits.
+    pub(crate) fn epoch_text(&self) -> String {
+        self.epoch.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The name of the meeting point.
     pub(crate) fn name(&self) -> String {
         String::from_utf8_lossy(&self.name).trim_end_matches('\0').to_owned()

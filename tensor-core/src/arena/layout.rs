@@ -5,6 +5,7 @@
 use super::hints::SMALL;
 use crate::error::Error;
 use crate::schema::{COLUMN_ALIGN, Column, Schema};
+use crate::tally::{ROW_SIZE, ROWS};
 
 /// Changes whenever the meaning of a byte in CONTROL or DATA, or of the handshake, changes.
 pub(crate) const ABI: u32 = 1;
@@ -44,6 +45,7 @@ pub(crate) struct Plan {
 pub(crate) struct Layout {
     pub(crate) slots: usize,
     pub(crate) participants: usize,
+    pub(crate) tallies: usize,
     pub(crate) free_hints: usize,
     pub(crate) ready_hints: usize,
     pub(crate) answered_hints: usize,
@@ -69,7 +71,8 @@ impl Layout {
         let block_size = (BLOCK_FIXED + 8 * dims).next_multiple_of(LINE_PAIR);
         let hint_words = if slots <= SMALL { 0 } else { slots.div_ceil(64) };
         let hints_size = (8 * hint_words).next_multiple_of(LINE_PAIR);
-        let free_hints = HEADER_SIZE + PARTICIPANTS * PARTICIPANT_SIZE;
+        let tallies = HEADER_SIZE + PARTICIPANTS * PARTICIPANT_SIZE;
+        let free_hints = tallies + ROWS * ROW_SIZE;
         let ready_hints = free_hints + hints_size;
         let answered_hints = ready_hints + hints_size;
         let blocks = answered_hints + hints_size;
@@ -88,6 +91,7 @@ impl Layout {
         Ok(Layout {
             slots,
             participants: HEADER_SIZE,
+            tallies,
             free_hints,
             ready_hints,
             answered_hints,
@@ -126,7 +130,9 @@ mod tests {
         let layout = Layout::of(&plan).unwrap();
         assert_eq!(layout.hint_words, 3);
         assert_eq!(layout.block_size, 256);
-        assert_eq!(layout.free_hints, 4096 + 1024 * 64);
+        assert_eq!(layout.tallies, 4096 + 1024 * 64);
+        assert_eq!(layout.free_hints, layout.tallies + ROWS * ROW_SIZE);
+        assert_eq!(layout.free_hints % LINE_PAIR, 0);
         assert!(layout.ready_hints >= layout.free_hints + 24);
         assert!(layout.answered_hints >= layout.ready_hints + 24);
         assert!(layout.blocks >= layout.answered_hints + 24);

@@ -16,9 +16,12 @@ use super::shared::{ON_WORD, Shared};
 use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
-use crate::memory::{ForkFlag, Process, Segment, SegmentOptions, monotonic_ns, random_bytes};
+use crate::memory::{
+    ForkFlag, Process, Segment, SegmentOptions, monotonic_ns, precise_monotonic_ns, random_bytes,
+};
 use crate::schema::{Column, Schema};
 use crate::sync::{AtomicU32, Ordering};
+use crate::tally::{Counter, Takes};
 use crate::wait::{Bell, Look, Sleep};
 
 /// The participant that hosts the arena.
@@ -105,6 +108,8 @@ pub(crate) struct Arena {
     pub(super) max_attempts: u32,
     /// What the host has done for the dead.
     pub(super) recoveries: RecoveryCounts,
+    /// What is noted of the records that this process has taken, by slot.
+    pub(super) takes: Takes,
 }
 
 impl Arena {
@@ -155,6 +160,7 @@ impl Arena {
             warm: AtomicU32::new(0),
             max_attempts: MAX_ATTEMPTS,
             recoveries: RecoveryCounts::default(),
+            takes: Takes::new(slots),
         })
     }
 
@@ -367,6 +373,7 @@ impl Arena {
                 continue;
             }
             self.prepare_take(slot, true);
+            self.note_taken(slot);
             return Ok(Some(claim));
         }
         Ok(None)
@@ -405,18 +412,26 @@ impl Arena {
         // Before the word: once that is free, another thread of this process may claim the slot.
         self.claimed[slot].store(0, Ordering::Release);
         let service = self.reply.is_some();
+        let mut ended = None;
         let result = match side {
             Side::Sender => {
                 ops::let_go_unannounced(&self.control, slot, |word| word.release_sender(self.me, service))
             }
             Side::Receiver => {
-                if service && Word(self.control.word(slot).load(Ordering::Acquire)).is(Phase::Taken) {
-                    let status = Status::Dropped as u32;
-                    self.control.block(slot).status.store(status, Ordering::Relaxed);
+                if Word(self.control.word(slot).load(Ordering::Acquire)).is(Phase::Taken) {
+                    ended = Some(self.takes.end(slot));
+                    if service {
+                        let status = Status::Dropped as u32;
+                        self.control.block(slot).status.store(status, Ordering::Relaxed);
+                    }
                 }
                 ops::let_go_unannounced(&self.control, slot, |word| word.release_receiver(self.me))
             }
         };
+        if let Some(taken) = ended {
+            let how = if service { Counter::Dropped } else { Counter::EndedAlone };
+            taken.count(self.tally(), how, precise_monotonic_ns);
+        }
         match result {
             Ok(word) if word.is(Phase::Free) => {
                 self.warm.store(slot as u32 + 1, Ordering::Relaxed);

@@ -32,6 +32,8 @@ mod model;
 mod next_run;
 mod ops;
 #[cfg(not(loom))]
+mod recording;
+#[cfg(not(loom))]
 mod recoveries;
 #[cfg(connects)]
 mod recovery;

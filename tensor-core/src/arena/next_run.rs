@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Arena;
+use super::header::RING_ORDER;
 use super::shared::Shared;
 use super::word::{Phase, Word};
 use crate::error::Error;
@@ -43,9 +44,10 @@ impl Arena {
             let may_precede = low > 0 && phase(low - 1) == Some(Phase::Loaned);
             high - low == max || !(may_follow || may_precede)
         };
-        let age = match self.control.block(slot).sent.load(Ordering::Relaxed) {
+        let sent = self.control.block(slot).sent.load(Ordering::Relaxed);
+        let age = match self.header.flags & RING_ORDER {
             0 => Duration::ZERO,
-            sent => Duration::from_nanos(precise_monotonic_ns().saturating_sub(sent)),
+            _ => Duration::from_nanos(precise_monotonic_ns().saturating_sub(sent)),
         };
         Ok(Some(NextRun { slot, age, is_complete }))
     }

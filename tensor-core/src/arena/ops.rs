@@ -65,7 +65,8 @@ pub(crate) fn publish(
     slot: usize,
     keep_hold: bool,
 ) -> Result<Word, Word> {
-    let ticket = Ticket::new(shared.next_ticket().fetch_add(Ticket::STEP, Ordering::AcqRel), me);
+    let counter = shared.next_ticket().fetch_add(Ticket::STEP, Ordering::AcqRel);
+    let ticket = Ticket::new(counter, me, shared.time(slot, counter));
     if !planted(Bug::TicketAfterReady) {
         shared.ticket(slot).store(ticket.0, Ordering::Relaxed);
     }

@@ -4,6 +4,7 @@ use super::Arena;
 use super::settle::settle;
 use super::word::ParticipantId;
 use crate::sync::Ordering;
+use crate::tally::Counter;
 
 /// The state of a row whose participant is dead and whose slots are being settled.
 const SETTLING: u32 = 3;
@@ -17,10 +18,13 @@ impl Arena {
         let Some(row) = self.control().participant(dead) else { return };
         if row.state.swap(SETTLING, Ordering::AcqRel) != 0 {
             self.recoveries.deaths.fetch_add(1, Ordering::Relaxed);
+            self.tally().count(Counter::Deaths, 1);
         }
         let settled = settle(self.control(), dead, |slot| self.is_repeated(slot));
         self.recoveries.redelivered.fetch_add(settled.redelivered, Ordering::Relaxed);
         self.recoveries.given_up.fetch_add(settled.given_up, Ordering::Relaxed);
+        self.tally().count(Counter::Redelivered, settled.redelivered);
+        self.tally().count(Counter::GivenUp, settled.given_up);
         self.retire(dead);
     }
 

@@ -77,6 +77,11 @@ impl Arena {
                 claims[0].expire()?;
                 continue;
             }
+            if alone {
+                self.note_taken(claims[0].slot());
+            } else {
+                self.note_run(claims.iter().map(Claim::slot));
+            }
             return Ok(Some(ClaimRun { claims }));
         }
     }

@@ -23,6 +23,11 @@ pub(crate) trait Shared {
     fn ticket(&self, slot: usize) -> &AtomicU64;
     /// The next ticket.
     fn next_ticket(&self) -> &AtomicU64;
+    /// Whether the record of the slot is timed that has just drawn a ticket, see [`Ticket::new`](super::ticket::Ticket::new).
+    fn time(&self, slot: usize, counter: u64) -> Option<u32> {
+        let _ = (slot, counter);
+        None
+    }
     /// Which slots may be free.
     fn free_hints(&self) -> Hints<'_>;
     /// Which slots may be ready.

@@ -12,6 +12,7 @@ use super::word::{Phase, Word};
 use crate::error::{Error, RemoteError};
 use crate::memory::{monotonic_ns, precise_monotonic_ns};
 use crate::sync::{AtomicU64, Ordering};
+use crate::tally::Counter;
 
 impl Claim {
     /// Where a record of the slot is.
@@ -78,6 +79,7 @@ impl Claim {
             block.sent.store(precise_monotonic_ns(), Ordering::Relaxed);
         }
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
+            .inspect_err(|error| arena.note_error(error))
     }
 
     /// TAKEN -> DONE with a reply.
@@ -145,9 +147,18 @@ impl Claim {
         let block = arena.control.block(self.slot());
         block.status.store(status as u32, Ordering::Relaxed);
         store_if_new(&block.receiver_fields, aliased);
+        let taken = arena.takes.end(self.slot());
         self.hand_over(keep_hold, || {
             ops::let_go(&arena.control, self.slot(), |word| word.finish(arena.me, keep_hold))
-        })
+        })?;
+        let how = match status {
+            Status::Answered => Counter::EndedAlone,
+            Status::Failed => Counter::Failed,
+            Status::WorkerDied | Status::Dropped => Counter::Dropped,
+            Status::Expired => Counter::Expired,
+        };
+        taken.count(arena.tally(), how, precise_monotonic_ns);
+        Ok(())
     }
 
     /// Runs a transition that, unless `keep_hold`, gives this claim's hold away. A hold that is kept is kept even when a
@@ -195,6 +206,12 @@ impl Claim {
         }
     }
 
+    /// Counts the answer: its caller has it, and holds the slot still.
+    #[inline]
+    pub(crate) fn note_answer(&self) {
+        self.arena().note_answer(self.slot());
+    }
+
     /// The caller gives up, while aliases may live on: a request that nobody took is withdrawn.
     pub(crate) fn leave(&self) {
         let arena = self.arena();
@@ -227,6 +244,7 @@ impl Claim {
             return;
         }
         // Before the transition: after it another thread of this process may claim the slot.
+        arena.takes.end(self.slot());
         arena.claimed[self.slot()].store(0, Ordering::Release);
         self.settle();
         match ops::step(&arena.control, self.slot(), |word| word.redeliver(arena.me)) {

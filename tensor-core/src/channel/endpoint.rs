@@ -111,6 +111,7 @@ impl Endpoint {
             self.arena().try_loan(look)
         })
         .map_err(|error| self.full(error))
+        .inspect_err(|error| self.arena().note_error(error))
     }
 
     /// Says who holds the slots when none became free in time.
@@ -234,14 +235,18 @@ impl Endpoint {
         look_around: LookAround<'_>,
     ) -> Result<(), Error> {
         let place = self.arena().caller_place(claim.slot());
-        let status = self.wait("the reply", timeout, look_around, &place, |_| claim.outcome())?;
-        self.ended(claim, status, timeout)
+        self.wait("the reply", timeout, look_around, &place, |_| claim.outcome())
+            .and_then(|status| self.ended(claim, status, timeout))
+            .inspect_err(|error| self.arena().note_error(error))
     }
 
     /// What a call that ended gives its caller.
     fn ended(&self, claim: &Claim, status: Status, timeout: Option<Duration>) -> Result<(), Error> {
         match status {
-            Status::Answered => Ok(()),
+            Status::Answered => {
+                claim.note_answer();
+                Ok(())
+            }
             Status::Failed => Err(Error::Remote(Box::new(claim.failure()))),
             Status::WorkerDied | Status::Dropped => Err(self.unanswered(claim, status)),
             Status::Expired => {
@@ -289,7 +294,8 @@ pub(crate) struct Pending<W> {
 
 impl Pending<LoanWait> {
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
-        self.wait.poll(cx).map_err(|error| self.endpoint.full(error))
+        let polled = self.wait.poll(cx).map_err(|error| self.endpoint.full(error));
+        polled.map(|claim| claim.inspect_err(|error| self.endpoint.arena().note_error(error)))
     }
 }
 
@@ -301,8 +307,10 @@ impl Pending<TakeWait> {
 
 impl Pending<AnswerWait> {
     pub(crate) fn poll(&mut self, claim: &Claim, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        let status = ready!(self.wait.poll(claim, cx))?;
-        Poll::Ready(self.endpoint.ended(claim, status, self.timeout))
+        let ended = ready!(self.wait.poll(claim, cx))
+            .and_then(|status| self.endpoint.ended(claim, status, self.timeout))
+            .inspect_err(|error| self.endpoint.arena().note_error(error));
+        Poll::Ready(ended)
     }
 }
 
@@ -337,6 +345,12 @@ macro_rules! endpoint_methods {
                 descriptor: &crate::channel::Descriptor,
             ) -> Result<crate::channel::DescribedField, Error> {
                 descriptor.open(self.endpoint.arena())
+            }
+
+            /// What has happened in the arena so far, in numbers.
+            #[must_use]
+            pub fn metrics(&self) -> crate::metrics::Metrics {
+                crate::metrics::Metrics::read(self.endpoint.arena())
             }
 
             /// Who holds slots of the arena at this moment.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::LookAround;
 use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, RING_ORDER, Recoveries, SLOTS, SPARSE};
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::peer::Host;
 use crate::schema::{Schema, is_schema_name};
 use crate::view::Record;
@@ -113,6 +114,12 @@ impl<R: Record> Channel<R> {
     #[must_use]
     pub fn pins(&self) -> Vec<Pin> {
         self.hosted.arena().pins()
+    }
+
+    /// What has happened in the arena so far, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(self.hosted.arena())
     }
 
     /// What this host has done so far for participants that died.

@@ -33,6 +33,7 @@ impl<R: Record> Loan<R> {
     /// [`Error::Corrupt`].
     pub fn send(self) -> Result<(), SendError<Loan<R>>> {
         if let Err(error) = self.record.parts().check_complete(R::SCHEMA) {
+            self.record.claim().arena().note_error(&error);
             return Err(SendError::new(error, Some(self)));
         }
         let parts = self.record.parts();

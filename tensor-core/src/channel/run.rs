@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut, Index};
 use super::adopted_parts;
 use crate::arena::{ClaimRun, Half};
 use crate::error::Error;
+use crate::tally::CopyReason;
 use crate::view::{RawRun, Record};
 
 /// Records that were received together, side by side in memory: each field of all of them is one array. Dropping it gives
@@ -52,6 +53,12 @@ impl<R: Record> ReceivedRun<R> {
     #[must_use]
     pub fn filled_bytes(&self) -> usize {
         R::__raw_run(&self.view).written()
+    }
+}
+
+impl<R: Record> Drop for ReceivedRun<R> {
+    fn drop(&mut self) {
+        self.claims[0].arena().note_copied(CopyReason::Padded, self.filled_bytes());
     }
 }
 

@@ -9,6 +9,7 @@ use crate::arena::{
 };
 use crate::channel::{Endpoint, HostOptions, Hosted, Options};
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::peer::Role;
 use crate::schema::Schema;
 use crate::service::{Crew, Worker, WorkerCommand, WorkerHealth};
@@ -126,6 +127,12 @@ impl DynHost {
         self.hosted.arena().pins()
     }
 
+    /// What has happened in the arena so far, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(self.hosted.arena())
+    }
+
     /// What this host has done so far for participants that died.
     #[must_use]
     pub fn recoveries(&self) -> Recoveries {
@@ -194,6 +201,12 @@ macro_rules! describe {
             #[must_use]
             pub fn slots(&self) -> usize {
                 self.endpoint.arena().slots()
+            }
+
+            /// What has happened in the arena so far, in numbers.
+            #[must_use]
+            pub fn metrics(&self) -> Metrics {
+                Metrics::read(self.endpoint.arena())
             }
 
             /// Who holds slots at this moment.
@@ -287,11 +300,14 @@ pub(super) fn publish(
     strict: bool,
     call: Option<Option<Duration>>,
 ) -> Result<Arc<Lease>, NotSent> {
-    if let Err(error) = record.check_complete() {
+    let refused = |error: &Error| claim_of(record.lease()).arena().note_error(error);
+    if let Err(error) = record.check_complete().inspect_err(refused) {
         return Err(Box::new((error, Some(record))));
     }
     if let Some((field, aliases)) = record.first_alias().filter(|_| strict) {
-        return Err(Box::new((Error::Aliased { field, aliases }, Some(record))));
+        let error = Error::Aliased { field, aliases };
+        refused(&error);
+        return Err(Box::new((error, Some(record))));
     }
     let lease = Arc::clone(record.lease());
     // This function's two references; any other is an alias that keeps the sender's hold.

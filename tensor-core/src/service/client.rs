@@ -177,6 +177,7 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
     fn publish(self, timeout: Option<Duration>) -> Result<Self, SendError<Self>> {
         let parts = self.record.parts();
         if let Err(error) = parts.check_complete(Req::SCHEMA) {
+            self.record.claim().arena().note_error(&error);
             return Err(SendError::new(error, Some(self)));
         }
         let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), true, 0, timeout);

@@ -8,6 +8,7 @@ use super::worker::{Crew, PythonWorker, Worker};
 use crate::arena::{MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE};
 use crate::channel::{HostOptions, Hosted};
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::view::Record;
 
 /// An arena of requests and replies, hosted by this process. Dropping it gives the name back and ends every wait of those
@@ -61,6 +62,12 @@ impl<Req: Record, Rep: Record> Service<Req, Rep> {
     #[must_use]
     pub fn pins(&self) -> Vec<Pin> {
         self.hosted.arena().pins()
+    }
+
+    /// What has happened in the arena so far, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(self.hosted.arena())
     }
 
     /// What this host has done so far for participants that died.
