@@ -9,9 +9,12 @@ mod support;
 use std::time::Duration;
 
 use players::{Player, part, play};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use support::unique;
-use tensorbridge::{Client, Error, Record, SendError, Server, Service, Tensor};
+use tensorbridge::{Client, Error, Record, SendError, Server, Service, Tensor, meeting_directory};
 
 /// What is asked, and what is answered.
 #[derive(Tensor)]
@@ -28,8 +31,8 @@ fn client(name: &str) -> Client<Number, Number> {
     Client::builder(name).timeout(PATIENCE).connect().unwrap()
 }
 
-fn send(player: &Player, signal: Signal) {
-    kill_process(Pid::from_raw(player.id() as i32).unwrap(), signal).unwrap();
+fn go_on(player: &Player) {
+    kill_process(Pid::from_raw(player.id() as i32).unwrap(), Signal::CONT).unwrap();
 }
 
 fn call(client: &Client<Number, Number>, value: u64, timeout: Duration) -> Result<u64, Error> {
@@ -60,7 +63,7 @@ fn waits_for_a_stopped_host_end_and_go_on_when_it_does() {
     let host = play(TEST, "host", &name);
     let client = client(&name);
     let server = Server::<Number, Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
-    send(&host, Signal::STOP);
+    host.stop();
     // Somebody new is not let in, and nobody takes the name.
     let refused = Client::<Number, Number>::builder(&name).timeout(SHORT).connect().map(drop);
     assert!(matches!(refused, Err(Error::Timeout { .. })), "{refused:?}");
@@ -82,10 +85,10 @@ fn waits_for_a_stopped_host_end_and_go_on_when_it_does() {
         assert_eq!(call(&client, 1, PATIENCE).unwrap(), 7);
     });
     assert!(client.is_connected(), "slow is not dead");
-    send(&host, Signal::CONT);
+    go_on(&host);
     Client::<Number, Number>::builder(&name).timeout(PATIENCE).connect().map(drop).unwrap();
     // Killed while it is stopped, it is dead.
-    send(&host, Signal::STOP);
+    host.stop();
     host.kill();
     assert!(matches!(server.receive(), Err(Error::HostDied { .. })));
 }
@@ -101,12 +104,12 @@ fn a_call_to_a_stopped_worker_ends_and_the_worker_is_not_taken_for_dead() {
     let worker = play(TEST, "worker", &name);
     let client = client(&name);
     assert_eq!(call(&client, 1, PATIENCE).unwrap(), 2);
-    send(&worker, Signal::STOP);
+    worker.stop();
     for _ in 0..3 {
         assert!(matches!(call(&client, 1, SHORT), Err(Error::Timeout { .. })));
     }
     assert_eq!(service.recoveries().deaths, 0);
-    send(&worker, Signal::CONT);
+    go_on(&worker);
     assert_eq!(call(&client, 5, PATIENCE).unwrap(), 6);
     drop(client);
     assert_eq!(service.free_slots(), 4);
@@ -129,11 +132,39 @@ fn the_request_of_a_stopped_client_is_not_begun_after_its_deadline() {
         std::thread::yield_now();
     }
     // Whether the stop or the deadline comes first, nobody begins with the request after the deadline.
-    send(&stopped, Signal::STOP);
+    stopped.stop();
     std::thread::sleep(10 * SHORT);
     let server = Server::<Number, Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
     assert!(matches!(server.receive_timeout(SHORT), Err(Error::Timeout { .. })), "begun too late");
-    send(&stopped, Signal::CONT);
+    go_on(&stopped);
     stopped.succeed();
     assert_eq!((service.free_slots(), service.recoveries().redelivered), (2, 0));
+}
+
+#[test]
+fn whoever_accepts_and_never_answers_keeps_nobody() {
+    let name = unique("mute");
+    let path = meeting_directory().join(format!("{name}.sock"));
+    std::fs::create_dir_all(meeting_directory()).unwrap();
+    let flags = SocketFlags::CLOEXEC;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&listener, 8).unwrap();
+    let refused = [Duration::ZERO, SHORT].map(|timeout| {
+        let connecting = std::thread::spawn({
+            let name = name.clone();
+            move || Client::<Number, Number>::builder(&name).timeout(timeout).connect().map(drop)
+        });
+        let accepted = accept(&listener).unwrap();
+        let result = connecting.join().unwrap();
+        drop(accepted);
+        result
+    });
+    std::fs::remove_file(path).unwrap();
+    for refused in refused {
+        assert!(
+            matches!(refused, Err(Error::Timeout { what: "the handshake with the host", .. })),
+            "{refused:?}"
+        );
+    }
 }

@@ -219,6 +219,11 @@ class Program:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def stop(self) -> None:
+        """Stops it until it is sent SIGCONT; once this returns, none of its threads runs."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
     def finish(self, timeout: float = 60.0) -> tuple[int, str, str]:
         """Waits for its end: status, output, errors."""
         try:

@@ -169,7 +169,7 @@ def test_a_host_that_does_not_answer_is_a_timeout(name: str, run: Run) -> None:
         str(Path(__file__).parent),
     )
     assert program.line() == "hosting"
-    program.signal(signal.SIGSTOP)
+    program.stop()
     try:
         with pytest.raises(tb.Timeout, match="host"):
             tb.describe(name, timeout=0.2)

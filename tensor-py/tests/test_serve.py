@@ -303,6 +303,7 @@ def test_a_stopped_worker_is_ended_with_the_service(serve: Run, name: str, tmp_p
     program = serve(workers=2)
     (first, _) = notes(tmp_path, "made")
     os.kill(first, signal.SIGSTOP)
+    assert eventually(lambda: ") T " in Path(f"/proc/{first}/stat").read_text())
     with tb.Client(name, Number, Number) as client:
         answers = [int(client.call(value=0).value) for _ in range(3)]
         assert first not in answers, "slow is not dead: the other one answers"

@@ -38,6 +38,15 @@ impl Player {
         self.child.id()
     }
 
+    /// `SIGSTOP`; when this returns, none of its threads runs.
+    #[allow(dead_code, reason = "not every test stops")]
+    pub(crate) fn stop(&self) {
+        use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).unwrap();
+    }
+
     /// Waits for a good end.
     #[allow(dead_code, reason = "not every test waits")]
     pub(crate) fn succeed(mut self) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Generic, Literal, Self, TypeVar, overload
@@ -438,7 +439,10 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
     def call(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
         """Calls with a loan, or with values for the fields and dimensions of a new one; gives the reply.
 
+        The timeout is that of the whole call, waiting for a slot included.
+
         Raises:
+            Full: every slot is in use for the whole timeout.
             Remote: the worker's code raised an exception.
             Timeout, HostDied, WorkerDied: nobody answered.
             MissingField, DimUnset, WrongDType, WrongShape, UnknownField: the values make no request.
@@ -446,8 +450,14 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         if request is not None:
             reply: Rep = request.set(**values).call(timeout=timeout)
             return reply
-        with self.loan(timeout=timeout) as record:
-            reply = record.set(**values).call(timeout=timeout)
+        seconds = self._seconds(timeout)
+        loan = self.try_loan()
+        if loan is None:
+            began = time.monotonic()
+            loan = self.loan(timeout=seconds)
+            seconds = _left(seconds, began)
+        with loan as record:
+            reply = record.set(**values).call(timeout=seconds)
             return reply
 
     async def call_async(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
@@ -467,6 +477,12 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         if request is not None:
             reply: Rep = await request.set(**values).call_async(timeout=timeout)
             return reply
-        with await self.loan_async(timeout=timeout) as record:
-            reply = await record.set(**values).call_async(timeout=timeout)
+        seconds, began = self._seconds(timeout), time.monotonic()
+        with await self.loan_async(timeout=seconds) as record:
+            reply = await record.set(**values).call_async(timeout=_left(seconds, began))
             return reply
+
+
+def _left(seconds: float | None, began: float) -> float | None:
+    """What is left of a timeout."""
+    return None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
