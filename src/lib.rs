@@ -67,8 +67,8 @@
 #[doc(hidden)]
 pub use tensor_core::__private;
 pub use tensor_core::channel::{
-    Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, ReceivedRun, Receiver, SendError,
-    Sender,
+    Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, ReceivedRun, Receiver, Records,
+    SendError, Sender,
 };
 #[cfg(all(
     target_os = "linux",
@@ -80,10 +80,10 @@ pub use tensor_core::channel::{DescribedField, Descriptor};
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
 pub use tensor_core::metrics::{CopyReason, Distribution, ErrorCount, Metrics, metrics};
 pub use tensor_core::service::{
-    CallLoan, Client, PythonWorker, Request, Restarts, Server, Service, ServiceBuilder, Worker, WorkerHealth,
-    WorkerState,
+    Batching, CallLoan, Client, PythonWorker, Replies, Request, RequestRun, Restarts, Server, Service,
+    ServiceBuilder, Worker, WorkerHealth, WorkerState,
 };
-pub use tensor_core::view::{Owned, Record};
+pub use tensor_core::view::{Owned, Record, RowMut};
 pub use tensor_core::{
     Error, Full, Holder, Pin, Recoveries, RemoteError, SchemaMismatch, WaitStrategy, meeting_directory,
     schema, view,

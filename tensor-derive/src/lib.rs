@@ -37,7 +37,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// | another record, `Pose` | `x() -> &PoseRef` | `x_mut() -> &mut PoseMut` |
 ///
 /// Records that are received together are seen through `ImageRun`, in which each field is one array with one more dimension in
-/// front: `x() -> &[f32]` of all records where their values are next to each other, and `x_array()`.
+/// front: `x() -> &[f32]` of all records where their values are next to each other, and `x_array()`. `ImageRunMut` is the same to
+/// write, for a server that answers several requests at once: `x_mut()`, `x_array_mut()`; `set_n(length)` of all records and
+/// `set_n_each(&lengths)`.
 ///
 /// Reading an optional field gives an `Option`; writing a field marks it as present. The `_array` methods give
 /// `ndarray` views of the field's shape. A leading symbolic dimension shortens the slice to the record's own length.

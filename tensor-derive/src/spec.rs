@@ -110,7 +110,7 @@ impl Field {
         if !matches!(kind, Store::Scalar(_)) {
             methods.push(format!("{name}_mut"));
         }
-        if matches!(kind, Store::Array { .. } | Store::Opaque) {
+        if matches!(kind, Store::Array { .. } | Store::Opaque) || self.align.is_some() {
             methods.extend([format!("{name}_array"), format!("{name}_array_mut")]);
         }
         if self.is_optional() {
@@ -142,9 +142,9 @@ impl Spec {
 
 impl DimDecl {
     /// The names of the methods that it gets.
-    pub(crate) fn methods(&self) -> [String; 2] {
+    pub(crate) fn methods(&self) -> [String; 3] {
         let name = self.ident.unraw();
-        [name.to_string(), format!("set_{name}")]
+        [name.to_string(), format!("set_{name}"), format!("set_{name}_each")]
     }
 }
 

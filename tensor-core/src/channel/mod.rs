@@ -11,6 +11,7 @@ mod host;
 mod loan;
 mod receiver;
 mod record;
+mod requests;
 mod run;
 mod sender;
 
@@ -28,5 +29,6 @@ pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
-pub use run::ReceivedRun;
+pub(crate) use requests::{adopted_requests, each};
+pub use run::{ReceivedRun, Records};
 pub use sender::Sender;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::endpoint::claim_of;
 use super::{DynRecord, EndpointOptions, Lease, LookAround};
-use crate::arena::{Claim, Half, MUTATES_REQUEST};
-use crate::channel::Endpoint;
+use crate::arena::{Half, MUTATES_REQUEST};
+use crate::channel::{Endpoint, each};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 
@@ -102,7 +102,7 @@ impl DynExchange {
         }
         let (lease, aliased) = self.lease();
         let (parts, fields) = (self.reply.parts(), lease.aliased());
-        each(&lease, |claim| claim.answer(parts.presence(), |dim| parts.dim(dim), aliased, fields))
+        each(lease.claims(), |_, claim| claim.answer(parts.presence(), |dim| parts.dim(dim), aliased, fields))
     }
 
     /// Tells each caller that its request failed.
@@ -112,7 +112,7 @@ impl DynExchange {
     pub fn fail(self, failure: &RemoteError) -> Result<(), Error> {
         let (lease, aliased) = self.lease();
         let fields = lease.aliased();
-        each(&lease, |claim| claim.fail(failure, aliased, fields))
+        each(lease.claims(), |_, claim| claim.fail(failure, aliased, fields))
     }
 
     /// The lease, and whether anything but this exchange leads to it.
@@ -122,16 +122,6 @@ impl DynExchange {
         let aliased = Lease::is_shared(&lease, 3);
         (lease, aliased)
     }
-}
-
-/// Works on every claim, whatever becomes of the others; the first error.
-fn each(lease: &Lease, work: impl Fn(&Claim) -> Result<(), Error>) -> Result<(), Error> {
-    let mut result = Ok(());
-    for claim in lease.claims() {
-        let worked = work(claim);
-        result = result.and(worked);
-    }
-    result
 }
 
 #[cfg(all(test, connects))]

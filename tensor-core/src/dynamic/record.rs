@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lease::Heap;
 use super::{FieldView, Lease, MAX_VIEW_RANK};
 use crate::arena::{Claim, ClaimRun, Half};
-use crate::channel::{adopted_parts, parts_of};
+use crate::channel::{adopted_parts, adopted_requests, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
 use crate::view::RawParts;
@@ -85,21 +85,11 @@ impl DynRecord {
     pub(super) fn requests(lease: &Arc<Lease>, mutable: bool) -> Result<DynRecord, Error> {
         let claims = lease.claims();
         // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the claims.
-        let adopted = |claim: &Claim| unsafe { adopted_parts(claim, Half::Request) };
-        let rows: Vec<_> = claims.iter().map(adopted).collect();
-        if rows.iter().any(Result::is_err) {
-            for (claim, row) in claims.iter().zip(&rows) {
-                match row {
-                    Ok(_) => claim.put_back(),
-                    Err(error) => claim.refuse(error),
-                }
-            }
-        }
-        let rows = rows.into_iter().collect::<Result<_, _>>()?;
+        let rows = unsafe { adopted_requests(claims) }?;
         for claim in claims.iter().filter(|_| mutable) {
             claim.mark_not_repeatable()?;
         }
-        Ok(DynRecord::adopted_run(Arc::clone(lease), rows, mutable))
+        Ok(DynRecord::adopted_run(Arc::clone(lease), rows.into(), mutable))
     }
 
     /// The records or requests in the slots of the lease.

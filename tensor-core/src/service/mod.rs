@@ -1,13 +1,17 @@
 //! Calls: a [`Service`] hosts the arena, [`Client`]s call, [`Server`]s and Python workers answer.
 
+mod batching;
 mod client;
 mod host;
+mod run;
 mod server;
 mod supervise;
 mod worker;
 
+pub use batching::Batching;
 pub use client::{CallLoan, Client};
 pub use host::{Service, ServiceBuilder};
+pub use run::{Replies, RequestRun};
 pub use server::{Request, Server};
 pub use supervise::{Restarts, SUPERVISOR, WorkerCommand, WorkerHealth, WorkerState};
 pub(crate) use worker::Crew;

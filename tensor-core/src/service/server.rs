@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::{Batching, Replies, RequestRun};
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, RefStore, endpoint_methods};
+use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, Records, RefStore, endpoint_methods};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 use crate::view::Record;
@@ -69,22 +70,85 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
         E: std::fmt::Display,
         F: FnMut(&Req::Ref, &mut Rep::Mut) -> Result<(), E>,
     {
-        let mut answer_one = || {
+        until_the_end(|| {
             let mut request = self.receive_within(None)?;
             let (question, reply) = request.split();
             match handler(question, reply) {
                 Ok(()) => request.reply(),
                 Err(error) => request.fail(std::any::type_name::<E>(), &error.to_string()),
             }
-        };
-        loop {
-            match answer_one() {
-                Ok(()) => {}
-                Err(Error::HostDied { .. }) => return Ok(()),
-                // One slot's words; the others are whole.
-                Err(error @ Error::Corrupt { .. }) => tracing::error!(%error, "a request is skipped"),
-                Err(error) => return Err(error),
+        })
+    }
+
+    /// Requests that can be answered together: waits for the one that was sent first for up to the timeout, and takes with it
+    /// those that are ready then and lie beside it in memory, so that each field of all of them is one array. While more may
+    /// join them, they are waited for as long as `batching` says. A request that a worker died with is alone.
+    ///
+    /// Runs get long only in a service whose loans are in [`ring_order`](super::ServiceBuilder::ring_order). They do not go
+    /// beyond the last slot, so the number of slots is best a multiple of their length.
+    ///
+    /// # Errors
+    /// As [`Server::receive`].
+    pub fn receive_many(&self, batching: impl Into<Batching>) -> Result<RequestRun<Req, Rep>, Error> {
+        self.receive_many_within(batching.into(), self.endpoint.timeout())
+    }
+
+    /// As [`Server::receive_many`], waiting for the first request for up to `timeout`.
+    ///
+    /// # Errors
+    /// As [`Server::receive`].
+    pub fn receive_many_timeout(
+        &self,
+        batching: impl Into<Batching>,
+        timeout: Duration,
+    ) -> Result<RequestRun<Req, Rep>, Error> {
+        self.receive_many_within(batching.into(), Some(timeout))
+    }
+
+    fn receive_many_within(
+        &self,
+        batching: Batching,
+        timeout: Option<Duration>,
+    ) -> Result<RequestRun<Req, Rep>, Error> {
+        let Batching { max, max_wait } = batching;
+        let claims = self.endpoint.take_batch(max, max_wait, timeout, &mut || Ok(()))?;
+        // SAFETY: `connect` compared both schemas with the arena's.
+        unsafe { RequestRun::adopt(claims) }
+    }
+
+    /// Answers requests, as many at a time as [`Server::receive_many`] gives, until the service's host is gone. `handler` gets
+    /// the requests and as many replies to fill; what it returns as an error reaches every caller of the run as
+    /// [`Error::Remote`], and with [`Replies::fail`] it can tell one of them alone. A reply that lacks a required field is an
+    /// error for its own caller. When a peer garbled a request, that one is refused.
+    ///
+    /// # Errors
+    /// [`Error::Forked`]. The end of the host is not an error.
+    pub fn serve_many<E, F>(&self, batching: impl Into<Batching>, mut handler: F) -> Result<(), Error>
+    where
+        E: std::fmt::Display,
+        F: FnMut(&mut Records<Req>, &mut Replies<Rep>) -> Result<(), E>,
+    {
+        let batching = batching.into();
+        until_the_end(|| {
+            let mut run = self.receive_many_within(batching, None)?;
+            let (questions, replies) = run.split();
+            match handler(questions, replies) {
+                Ok(()) => run.reply(),
+                Err(error) => run.fail(std::any::type_name::<E>(), &error.to_string()),
             }
+        })
+    }
+}
+
+/// Answers until the service's host is gone.
+fn until_the_end(mut answer: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
+    loop {
+        match answer() {
+            Ok(()) => {}
+            Err(Error::HostDied { .. }) => return Ok(()),
+            // One slot's words; the others are whole.
+            Err(error @ Error::Corrupt { .. }) => tracing::error!(%error, "a request is skipped"),
+            Err(error) => return Err(error),
         }
     }
 }

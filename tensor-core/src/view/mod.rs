@@ -8,10 +8,12 @@ pub(crate) mod nested;
 mod owned;
 mod raw;
 mod record;
+mod row;
 pub(crate) mod run;
 
 pub use owned::Owned;
 pub(crate) use raw::RawParts;
 pub use raw::RawView;
 pub use record::Record;
+pub use row::RowMut;
 pub use run::RawRun;

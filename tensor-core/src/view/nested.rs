@@ -32,6 +32,14 @@ pub trait NestedRecords: Send + Sync + Sized {
     /// How many bytes were written where nested records lack a field.
     #[doc(hidden)]
     fn written(runs: &Self::Runs) -> usize;
+
+    /// Writes what their runs know of record `row` into what is known of the outer record.
+    #[doc(hidden)]
+    fn hand_over_row(runs: &Self::Runs, row: usize, parts: &mut RawParts);
+
+    /// Lets their runs know what is known of the outer record `row`.
+    #[doc(hidden)]
+    fn take_over_row(runs: &mut Self::Runs, row: usize, parts: &RawParts);
 }
 
 impl NestedRecords for () {
@@ -48,6 +56,10 @@ impl NestedRecords for () {
     fn written((): &()) -> usize {
         0
     }
+
+    fn hand_over_row((): &(), _: usize, _: &mut RawParts) {}
+
+    fn take_over_row((): &mut (), _: usize, _: &RawParts) {}
 }
 
 /// The view of a nested record of type `P`, whose fields and dimensions begin at `FIELD` and `DIM` of the outer one's.
@@ -74,20 +86,31 @@ where
         self.1.hand_over(parts);
     }
 
-    type Runs = (P::RunStore, Rest::Runs);
+    type Runs = (P::RunMutStore, Rest::Runs);
 
     unsafe fn runs<R: Record>(rows: &[RawParts]) -> Self::Runs {
         const { assert_nested(R::SCHEMA, P::SCHEMA, FIELD, DIM) };
         // SAFETY: the caller vouches for the rows, and the fields from `FIELD` on are those of `P`, as was just asserted.
         let nested = rows.iter().map(|row| unsafe { row.nested(P::SCHEMA, FIELD, DIM) }).collect();
         // SAFETY: as above; that nobody else touches the bytes of the outer rows holds for these parts of them.
-        let run = P::__run_store(unsafe { RawRun::nested(nested) });
+        let run = P::__run_mut_store(unsafe { RawRun::unpadded(nested) });
         // SAFETY: passed on to the caller.
         (run, unsafe { Rest::runs::<R>(rows) })
     }
 
     fn written((run, rest): &Self::Runs) -> usize {
-        P::__raw_run(run).written() + Rest::written(rest)
+        P::__raw_run(P::__run_of(run)).written() + Rest::written(rest)
+    }
+
+    fn hand_over_row((run, rest): &Self::Runs, row: usize, parts: &mut RawParts) {
+        let inner = P::__raw_run(P::__run_of(run)).row_parts(row);
+        parts.take_over(&inner, P::SCHEMA, FIELD, DIM);
+        Rest::hand_over_row(rest, row, parts);
+    }
+
+    fn take_over_row((run, rest): &mut Self::Runs, row: usize, parts: &RawParts) {
+        P::__raw_run_mut(P::__run_of_mut(run)).put_part_of(row, parts, FIELD, DIM);
+        Rest::take_over_row(rest, row, parts);
     }
 }
 
@@ -149,10 +172,10 @@ pub trait Pick<I>: NestedRecords {
     fn is_any_present(&self) -> bool;
 
     #[doc(hidden)]
-    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunStore;
+    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunMutStore;
 
     #[doc(hidden)]
-    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunStore;
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunMutStore;
 }
 
 impl<P, Rest, const FIELD: usize, const DIM: usize> Pick<Here> for (Nested<P, FIELD, DIM>, Rest)
@@ -174,11 +197,11 @@ where
         P::__raw(&self.0.store).parts().presence() != 0
     }
 
-    fn pick_run(runs: &Self::Runs) -> &P::RunStore {
+    fn pick_run(runs: &Self::Runs) -> &P::RunMutStore {
         &runs.0
     }
 
-    fn pick_run_mut(runs: &mut Self::Runs) -> &mut P::RunStore {
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut P::RunMutStore {
         &mut runs.0
     }
 }
@@ -202,11 +225,11 @@ where
         self.1.is_any_present()
     }
 
-    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunStore {
+    fn pick_run(runs: &Self::Runs) -> &<Self::Record as Record>::RunMutStore {
         Rest::pick_run(&runs.1)
     }
 
-    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunStore {
+    fn pick_run_mut(runs: &mut Self::Runs) -> &mut <Self::Record as Record>::RunMutStore {
         Rest::pick_run_mut(&mut runs.1)
     }
 }

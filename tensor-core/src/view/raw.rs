@@ -185,6 +185,13 @@ impl RawParts {
         self.dims[dim..dim + count].copy_from_slice(&inner.dims[..count]);
     }
 
+    /// As the nested record that begins at field `field` and dimension `dim` of `outer`: takes over what is known of it.
+    pub(super) fn take_part_of(&mut self, outer: &RawParts, nested: &Schema, field: usize, dim: usize) {
+        self.presence = outer.presence >> field & all_fields(nested);
+        let count = nested.dims().len();
+        self.dims[..count].copy_from_slice(&outer.dims[dim..dim + count]);
+    }
+
     /// The column of field `field`.
     #[must_use]
     #[inline]

@@ -31,6 +31,9 @@ pub trait Record: Sized + 'static {
     /// The view of several records as one batch: for each field an array with one more dimension in front.
     type Run: ?Sized;
 
+    /// The writable view of several records as one batch.
+    type RunMut: ?Sized + Deref<Target = Self::Run>;
+
     /// A [`Record::Ref`] before it is unsized: what a received record stores.
     #[doc(hidden)]
     type RefStore: Send + Sync;
@@ -42,6 +45,10 @@ pub trait Record: Sized + 'static {
     /// A [`Record::Run`] before it is unsized: what a run of received records stores.
     #[doc(hidden)]
     type RunStore: Send + Sync;
+
+    /// A [`Record::RunMut`] before it is unsized: what a run of replies stores.
+    #[doc(hidden)]
+    type RunMutStore: Send + Sync;
 
     #[doc(hidden)]
     fn __ref_store(raw: RawView<Self, [(); 0]>) -> Self::RefStore;
@@ -65,4 +72,16 @@ pub trait Record: Sized + 'static {
     fn __as_run_mut(store: &mut Self::RunStore) -> &mut Self::Run;
     #[doc(hidden)]
     fn __raw_run(store: &Self::RunStore) -> &RawRun<Self, [(); 0]>;
+    #[doc(hidden)]
+    fn __raw_run_mut(store: &mut Self::RunStore) -> &mut RawRun<Self, [(); 0]>;
+    #[doc(hidden)]
+    fn __run_mut_store(raw: RawRun<Self, [(); 0]>) -> Self::RunMutStore;
+    #[doc(hidden)]
+    fn __run_of(store: &Self::RunMutStore) -> &Self::RunStore;
+    #[doc(hidden)]
+    fn __run_of_mut(store: &mut Self::RunMutStore) -> &mut Self::RunStore;
+    #[doc(hidden)]
+    fn __as_run_to_fill(store: &Self::RunMutStore) -> &Self::RunMut;
+    #[doc(hidden)]
+    fn __as_run_to_fill_mut(store: &mut Self::RunMutStore) -> &mut Self::RunMut;
 }

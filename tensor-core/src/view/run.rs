@@ -1,15 +1,16 @@
 //! A run: records side by side, of which each field is one array with one more dimension in front.
 
 use std::fmt;
+use std::ptr::NonNull;
 
-use ndarray::{ArrayView, Dimension, IxDyn, ShapeBuilder};
+use ndarray::{ArrayView, ArrayViewMut, Dimension, IxDyn, ShapeBuilder};
 
 use super::fill::{fill_absent, pad};
 use super::nested::{NestedRecords, Pick};
 use super::raw::{RawParts, UNSET, assert_element};
 use super::{RawView, Record};
 use crate::error::Error;
-use crate::schema::{Element, Schema};
+use crate::schema::{Element, MAX_DIMS, Schema};
 
 /// What holds for all of some records: the fields that every one of them has, and the longest of each symbolic dimension.
 /// Its address is that of the first.
@@ -20,13 +21,18 @@ pub(crate) fn common(rows: &[RawParts]) -> RawParts {
     let mut common = rows[0].clone();
     for row in &rows[1..] {
         common.presence &= row.presence;
-        for (longest, length) in common.dims.iter_mut().zip(row.dims) {
-            if length != UNSET && (*longest == UNSET || *longest < length) {
-                *longest = length;
-            }
-        }
+        lengthen(&mut common.dims, &row.dims);
     }
     common
+}
+
+/// Takes over every length that is longer.
+fn lengthen(longest: &mut [u64; MAX_DIMS], lengths: &[u64; MAX_DIMS]) {
+    for (longest, length) in longest.iter_mut().zip(lengths) {
+        if *length != UNSET && (*longest == UNSET || *longest < *length) {
+            *longest = *length;
+        }
+    }
 }
 
 /// Whether every record of a run has field `field`; an error when only some have it.
@@ -83,12 +89,12 @@ impl<R: Record> RawRun<R, [(); 0]> {
         unsafe { RawRun::assemble(views, rows, common, written) }
     }
 
-    /// The part of another run's rows that is a nested record. Its pads are written, and it has no views one by one: the
-    /// outer records lead to them.
+    /// Without views one by one, and nothing is filled: records that this process writes, or the part of another run's rows
+    /// that is a nested record.
     ///
     /// # Safety
     /// As [`RawRun::new`].
-    pub(super) unsafe fn nested(rows: Vec<RawParts>) -> Self {
+    pub(crate) unsafe fn unpadded(rows: Vec<RawParts>) -> Self {
         let common = common(&rows);
         // SAFETY: passed on to the caller.
         unsafe { RawRun::assemble(Box::new([]), rows, common, 0) }
@@ -125,7 +131,7 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
     where
         R::Nested: Pick<I>,
     {
-        NestedAt::<R, I>::__as_run(R::Nested::pick_run(&self.nested))
+        NestedAt::<R, I>::__as_run(NestedAt::<R, I>::__run_of(R::Nested::pick_run(&self.nested)))
     }
 
     /// The nested record at `I`, of all records, to fill what some of them lack.
@@ -133,7 +139,16 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
     where
         R::Nested: Pick<I>,
     {
-        NestedAt::<R, I>::__as_run_mut(R::Nested::pick_run_mut(&mut self.nested))
+        let run = NestedAt::<R, I>::__run_of_mut(R::Nested::pick_run_mut(&mut self.nested));
+        NestedAt::<R, I>::__as_run_mut(run)
+    }
+
+    /// The nested record at `I`, of all records, to write.
+    pub fn nested_run_to_fill<I>(&mut self) -> &mut <NestedAt<R, I> as Record>::RunMut
+    where
+        R::Nested: Pick<I>,
+    {
+        NestedAt::<R, I>::__as_run_to_fill_mut(R::Nested::pick_run_mut(&mut self.nested))
     }
 
     /// The nested record at `I`, called `name`, of all records; `None` when no record has any field of it.
@@ -144,7 +159,8 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
     where
         R::Nested: Pick<I>,
     {
-        let run = NestedAt::<R, I>::__raw_run(R::Nested::pick_run(&self.nested));
+        let run = NestedAt::<R, I>::__run_of(R::Nested::pick_run(&self.nested));
+        let run = NestedAt::<R, I>::__raw_run(run);
         let present = all_or_none(name, &run.rows, |row| row.presence != 0)?;
         Ok(present.then(|| self.nested_run::<I>()))
     }
@@ -176,16 +192,32 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
     /// If a dimension of the field is symbolic, or its values are not next to each other because of `align`.
     #[must_use]
     pub fn slice<E: Element, const FIELD: usize>(&self) -> &[E] {
+        let (ptr, len) = self.elements::<E, FIELD>();
+        // SAFETY: by the contract of `new` the rows are neighbours, so `len` elements from the first row's on are theirs:
+        // valid, initialised, aligned, and not written while `&self` lives. For `E` see `RawView::slice`.
+        unsafe { std::slice::from_raw_parts(ptr.as_ptr(), len) }
+    }
+
+    /// As [`RawRun::slice`], to be written; marks the field as present in every record.
+    ///
+    /// # Panics
+    /// As [`RawRun::slice`].
+    pub fn slice_mut<E: Element, const FIELD: usize>(&mut self) -> &mut [E] {
+        let (ptr, len) = self.elements::<E, FIELD>();
+        self.mark_present(FIELD);
+        // SAFETY: as in `slice`; `&mut self` is the only view, and nobody else touches the bytes while it lives.
+        unsafe { std::slice::from_raw_parts_mut(ptr.as_ptr(), len) }
+    }
+
+    /// Where the elements of a field are that lie next to each other, and how many there are.
+    fn elements<E: Element, const FIELD: usize>(&self) -> (NonNull<E>, usize) {
         const { assert_element::<R, E, FIELD>() };
         let column = self.common.column(R::SCHEMA, FIELD);
         assert!(column.stride == column.size, "the field's values are not next to each other");
         let symbolic = (0..R::SCHEMA.dims().len()).any(|dim| R::SCHEMA.fields()[FIELD].uses_dim(dim));
         assert!(!symbolic, "the field has a symbolic dimension");
         let len = self.rows.len() * (column.size / size_of::<E>());
-        let ptr = self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>();
-        // SAFETY: by the contract of `new` the rows are neighbours, so `len` elements from the first row's on are theirs:
-        // valid, initialised, aligned, and not written while `&self` lives. For `E` see `RawView::slice`.
-        unsafe { std::slice::from_raw_parts(ptr.as_ptr(), len) }
+        (self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>(), len)
     }
 
     /// Field `FIELD` as one array: the records in front, then the field's shape, every symbolic dimension at the longest
@@ -197,18 +229,119 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
     #[track_caller]
     pub fn array<E: Element, D: Dimension, const FIELD: usize>(&self) -> ArrayView<'_, E, D> {
         const { assert_element::<R, E, FIELD>() };
-        let declared = &R::SCHEMA.fields()[FIELD];
-        let mut shape = vec![self.rows.len()];
-        let own = self.common.field_shape(R::SCHEMA, FIELD);
-        shape.extend(own.unwrap_or_else(|| panic!("no record has a length for `{}`", declared.name())));
-        let column = self.common.column(R::SCHEMA, FIELD);
-        let mut strides = vec![column.stride / size_of::<E>()];
-        strides.extend(R::SCHEMA.element_strides(FIELD));
+        let (shape, strides) = self.shape_and_strides::<E>(FIELD);
         let ptr = self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>();
         // SAFETY: by the contract of `new` row `i` of the field is `i` column strides behind the first one, and a stride is a
         // multiple of the element, whose alignment a schema's `align` is no less than; within a row as in `RawView::array`.
         let view = unsafe { ArrayView::from_shape_ptr(IxDyn(&shape).strides(IxDyn(&strides)), ptr.as_ptr()) };
         view.into_dimensionality().expect("the generated code names the rank of the field")
+    }
+
+    /// As [`RawRun::array`], to be written; marks the field as present in every record.
+    ///
+    /// # Panics
+    /// As [`RawRun::array`].
+    #[track_caller]
+    pub fn array_mut<E: Element, D: Dimension, const FIELD: usize>(&mut self) -> ArrayViewMut<'_, E, D> {
+        const { assert_element::<R, E, FIELD>() };
+        let (shape, strides) = self.shape_and_strides::<E>(FIELD);
+        let ptr = self.common.field_ptr(R::SCHEMA, FIELD).cast::<E>();
+        self.mark_present(FIELD);
+        // SAFETY: as in `array` and `slice_mut`; no two indices share an element, since a row's stride is no less than its size.
+        let view =
+            unsafe { ArrayViewMut::from_shape_ptr(IxDyn(&shape).strides(IxDyn(&strides)), ptr.as_ptr()) };
+        view.into_dimensionality().expect("the generated code names the rank of the field")
+    }
+
+    #[track_caller]
+    fn shape_and_strides<E: Element>(&self, field: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut shape = vec![self.rows.len()];
+        let own = self.common.field_shape(R::SCHEMA, field);
+        let name = R::SCHEMA.fields()[field].name();
+        shape.extend(own.unwrap_or_else(|| panic!("no record has a length for a dimension of `{name}`")));
+        let column = self.common.column(R::SCHEMA, field);
+        let mut strides = vec![column.stride / size_of::<E>()];
+        strides.extend(R::SCHEMA.element_strides(field));
+        (shape, strides)
+    }
+
+    fn mark_present(&mut self, field: usize) {
+        self.rows.iter_mut().for_each(|row| row.mark_present(field));
+    }
+
+    /// Sets symbolic dimension `DIM` of every record; where that changes it, the fields that name it are absent again.
+    ///
+    /// # Errors
+    /// [`Error::DimOutOfRange`].
+    pub fn set_dim<const DIM: usize>(&mut self, length: usize) -> Result<(), Error> {
+        for row in &mut self.rows {
+            // The first one is refused if any is.
+            row.set_dim(R::SCHEMA, DIM, length as u64)?;
+        }
+        self.common.dims[DIM] = length as u64;
+        Ok(())
+    }
+
+    /// Sets symbolic dimension `DIM` of each record to a length of its own, as [`RawRun::set_dim`].
+    ///
+    /// # Errors
+    /// [`Error::DimOutOfRange`]; then nothing has changed.
+    ///
+    /// # Panics
+    /// If there is not one length for each record.
+    #[track_caller]
+    pub fn set_dims<const DIM: usize>(&mut self, lengths: &[usize]) -> Result<(), Error> {
+        assert_eq!(lengths.len(), self.rows.len(), "one length for each record of the run");
+        let (least, most) = lengths
+            .iter()
+            .fold((usize::MAX, 0), |(least, most), length| (least.min(*length), most.max(*length)));
+        let mut trial = self.rows[0].clone();
+        trial.set_dim(R::SCHEMA, DIM, least as u64)?;
+        trial.set_dim(R::SCHEMA, DIM, most as u64)?;
+        for (row, length) in self.rows.iter_mut().zip(lengths) {
+            row.set_dim(R::SCHEMA, DIM, *length as u64)?;
+        }
+        self.common.dims[DIM] = most as u64;
+        Ok(())
+    }
+
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What is known of record `row`, nested records included.
+    pub(crate) fn row_parts(&self, row: usize) -> RawParts {
+        let mut parts = self.rows[row].clone();
+        R::Nested::hand_over_row(&self.nested, row, &mut parts);
+        parts
+    }
+
+    /// Takes over what is known of record `row`, nested records included.
+    pub(super) fn put_row(&mut self, row: usize, parts: RawParts) {
+        R::Nested::take_over_row(&mut self.nested, row, &parts);
+        let before = std::mem::replace(&mut self.rows[row], parts).dims;
+        self.note_lengths(row, before);
+    }
+
+    /// Takes over what is known of the nested record that begins at field `field` and dimension `dim` of `outer`.
+    pub(super) fn put_part_of(&mut self, row: usize, outer: &RawParts, field: usize, dim: usize) {
+        let before = self.rows[row].dims;
+        self.rows[row].take_part_of(outer, R::SCHEMA, field, dim);
+        let parts = self.rows[row].clone();
+        R::Nested::take_over_row(&mut self.nested, row, &parts);
+        self.note_lengths(row, before);
+    }
+
+    /// Finds the longest lengths again where record `row` had others `before`.
+    fn note_lengths(&mut self, row: usize, before: [u64; MAX_DIMS]) {
+        let after = self.rows[row].dims;
+        let was_longest = |dim: usize| before[dim] != UNSET && before[dim] == self.common.dims[dim];
+        if (0..MAX_DIMS).any(|dim| before[dim] != after[dim] && was_longest(dim)) {
+            self.common.dims = common(&self.rows).dims;
+        } else {
+            lengthen(&mut self.common.dims, &after);
+        }
     }
 }
 

@@ -13,6 +13,11 @@ pub struct TextMut<__Tail:?tb::__private::core::marker::Sized = [()]> {
 pub struct TextRun<__Tail:?tb::__private::core::marker::Sized = [()]> {
     inner: tb::__private::RawRun<Text, __Tail>,
 }
+#[doc = "A run of records of `Text`, to write; it dereferences to [`TextRun`], to read."]
+#[allow(dead_code,)]
+pub struct TextRunMut<__Tail:?tb::__private::core::marker::Sized = [()]> {
+    inner: TextRun<__Tail>,
+}
 const _: () = {
     #[allow(dead_code,)]
     impl<__Tail:?tb::__private::core::marker::Sized> TextRef<__Tail> {
@@ -168,6 +173,57 @@ const _: () = {
             self.inner.fill::<<Stamp as tb::__private::Storage>::Element, 1>(value)
         }
     }
+    #[allow(dead_code,)]
+    #[allow(clippy::type_complexity)]
+    impl<__Tail:?tb::__private::core::marker::Sized> TextRunMut<__Tail> {
+        #[doc = "`ids` of all records as one array, to be written: the records in front, then the field's shape, symbolic dimensions at the longest. Marks it as present in each."]
+        #[doc = ""]
+        #[doc = "# Panics\nIf no record has a length for `seq`."]
+        #[track_caller]
+        pub fn ids_array_mut(&mut self) -> tb::__private::ndarray::ArrayViewMut<'_, i64, tb::__private::ndarray::Ix2> {
+            self.inner.inner.array_mut::<i64, tb::__private::ndarray::Ix2, 0>()
+        }
+        #[doc = "The field `stamp`."]
+        #[doc = ""]
+        #[doc = "Of all records, one after the other, to be written; marks it as present in each."]
+        pub fn stamp_mut(&mut self) -> &mut [<Stamp as tb::__private::Storage>::Element] {
+            self.inner.inner.slice_mut::<<Stamp as tb::__private::Storage>::Element, 1>()
+        }
+        #[doc = "`stamp` of all records as one array, to be written: the records in front, then the field's shape, symbolic dimensions at the longest. Marks it as present in each."]
+        pub fn stamp_array_mut(&mut self) -> tb::__private::ndarray::ArrayViewMut<'_, <Stamp as tb::__private::Storage>::Element, <<Stamp as tb::__private::Storage>::Rank as tb::__private::ndarray::Dimension>::Larger> {
+            self.inner.inner.array_mut::<<Stamp as tb::__private::Storage>::Element, <<Stamp as tb::__private::Storage>::Rank as tb::__private::ndarray::Dimension>::Larger, 1>()
+        }
+        #[doc = "Sets the length of dimension `seq` of every record, 1 to 512."]
+        #[doc = "Where that changes it, the fields that name it are absent again."]
+        #[doc = ""]
+        #[doc = "# Errors\n`DimOutOfRange`."]
+        pub fn set_seq(&mut self, length: tb::__private::core::primitive::usize) -> tb::__private::core::result::Result<(), tb::__private::Error> {
+            self.inner.inner.set_dim::<0>(length)
+        }
+        #[doc = "Sets the length of dimension `seq` of each record to one of its own, 1 to 512."]
+        #[doc = "Where that changes it, the fields that name it are absent again."]
+        #[doc = ""]
+        #[doc = "# Errors\n`DimOutOfRange`."]
+        #[doc = ""]
+        #[doc = "# Panics\nIf there is not one length for each record."]
+        #[track_caller]
+        pub fn set_seq_each(&mut self, lengths: &[tb::__private::core::primitive::usize]) -> tb::__private::core::result::Result<(), tb::__private::Error> {
+            self.inner.inner.set_dims::<0>(lengths)
+        }
+    }
+    #[automatically_derived]
+    impl<__Tail:?tb::__private::core::marker::Sized> tb::__private::core::ops::Deref for TextRunMut<__Tail> {
+        type Target = TextRun<__Tail>;
+        fn deref(&self) -> &TextRun<__Tail> {
+            &self.inner
+        }
+    }
+    #[automatically_derived]
+    impl<__Tail:?tb::__private::core::marker::Sized> tb::__private::core::fmt::Debug for TextRunMut<__Tail> {
+        fn fmt(&self, __f: &mut tb::__private::core::fmt::Formatter<'_>) -> tb::__private::core::fmt::Result {
+            tb::__private::core::fmt::Debug::fmt(&self.inner, __f)
+        }
+    }
     #[automatically_derived]
     impl<__Tail:?tb::__private::core::marker::Sized> tb::__private::core::fmt::Debug for TextRun<__Tail> {
         fn fmt(&self, __f: &mut tb::__private::core::fmt::Formatter<'_>) -> tb::__private::core::fmt::Result {
@@ -214,10 +270,19 @@ const _: () = {
             &__store.inner.inner
         }
         type Run = TextRun;
+        type RunMut = TextRunMut;
         type RunStore = TextRun<[(); 0]>;
+        type RunMutStore = TextRunMut<[(); 0]>;
         fn __run_store(__raw: tb::__private::RawRun<Self, [(); 0]>) -> Self::RunStore {
             TextRun {
                 inner: __raw
+            }
+        }
+        fn __run_mut_store(__raw: tb::__private::RawRun<Self, [(); 0]>) -> Self::RunMutStore {
+            TextRunMut {
+                inner: TextRun {
+                    inner: __raw
+                }
             }
         }
         fn __as_run(__store: &Self::RunStore) -> &Self::Run {
@@ -228,6 +293,21 @@ const _: () = {
         }
         fn __raw_run(__store: &Self::RunStore) -> &tb::__private::RawRun<Self, [(); 0]> {
             &__store.inner
+        }
+        fn __raw_run_mut(__store: &mut Self::RunStore) -> &mut tb::__private::RawRun<Self, [(); 0]> {
+            &mut __store.inner
+        }
+        fn __run_of(__store: &Self::RunMutStore) -> &Self::RunStore {
+            &__store.inner
+        }
+        fn __run_of_mut(__store: &mut Self::RunMutStore) -> &mut Self::RunStore {
+            &mut __store.inner
+        }
+        fn __as_run_to_fill(__store: &Self::RunMutStore) -> &Self::RunMut {
+            __store
+        }
+        fn __as_run_to_fill_mut(__store: &mut Self::RunMutStore) -> &mut Self::RunMut {
+            __store
         }
     }
     const __FITS: tb::__private::core::primitive::bool = <Text as tb::__private::Record>::SCHEMA.record_offset(2).is_some();

@@ -1,0 +1,51 @@
+//! Requests that were taken together.
+
+use super::adopted_parts;
+use crate::arena::{Claim, Half};
+use crate::error::Error;
+use crate::view::RawParts;
+
+/// What the callers in neighbouring slots ask. A request that is garbled is refused, and the others are put back for the next
+/// look.
+///
+/// # Errors
+/// [`Error::Corrupt`] when a caller does not state a complete request.
+///
+/// # Safety
+/// As [`adopted_parts`], of every claim.
+pub(crate) unsafe fn adopted_requests(claims: &[Claim]) -> Result<Vec<RawParts>, Error> {
+    // SAFETY: passed on to the caller.
+    let adopted = |claim: &Claim| unsafe { adopted_parts(claim, Half::Request) };
+    let mut rows = Vec::with_capacity(claims.len());
+    let mut garbled = None;
+    for claim in claims {
+        match adopted(claim) {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                claim.refuse(&error);
+                garbled = garbled.or(Some(error));
+            }
+        }
+    }
+    match garbled {
+        None => Ok(rows),
+        Some(error) => {
+            let whole = |claim: &&Claim| rows.iter().any(|row| row.index() == claim.slot());
+            claims.iter().filter(whole).for_each(Claim::put_back);
+            Err(error)
+        }
+    }
+}
+
+/// Works on every claim, by its number, whatever becomes of the others; the first error.
+pub(crate) fn each(
+    claims: &[Claim],
+    mut work: impl FnMut(usize, &Claim) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut result = Ok(());
+    for (row, claim) in claims.iter().enumerate() {
+        let worked = work(row, claim);
+        result = result.and(worked);
+    }
+    result
+}

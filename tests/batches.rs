@@ -1,0 +1,293 @@
+//! Calls that a Rust server answers together: one array a field on both sides, and each caller's own reply.
+
+#[path = "support/players.rs"]
+mod players;
+mod support;
+
+use std::time::Duration;
+
+use players::{part, play};
+use support::unique;
+use tensorbridge::{Batching, Client, Error, Received, RemoteError, Sender, Server, Service, Tensor};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A text of any length up to 8, and what is known about it.
+#[derive(Tensor)]
+#[tensor(name = "batches.text", dims(seq = 1..=8))]
+struct Text {
+    #[tensor(shape = [seq], pad = -1)]
+    ids: [i64; 8],
+    number: u32,
+    #[tensor(optional)]
+    weight: f32,
+}
+
+/// Where a text belongs.
+#[derive(Tensor)]
+#[tensor(name = "batches.place")]
+struct Place {
+    position: [f32; 16],
+    #[tensor(align = 64)]
+    shelf: u8,
+}
+
+/// The answer to a text.
+#[derive(Tensor)]
+#[tensor(name = "batches.tags", dims(seq = 1..=8))]
+struct Tags {
+    #[tensor(shape = [2, seq], pad = 9)]
+    tags: [i32; 16],
+    scores: [[f32; 4]; 4],
+    number: u32,
+    #[tensor(nested)]
+    place: Place,
+    #[tensor(optional)]
+    note: [u8; 4],
+}
+
+type Answer = Result<Received<Tags>, Error>;
+
+/// A service of which a server answers `lengths.len()` calls in one run; call `i` has a text of length `lengths[i]`.
+fn answered(
+    test: &str,
+    lengths: &[usize],
+    answer: impl FnOnce(&Server<Text, Tags>) + Send,
+    mut check: impl FnMut(usize, Answer),
+) {
+    let name = unique(test);
+    let service =
+        Service::<Text, Tags>::builder(&name).slots(lengths.len().max(2)).ring_order(true).create().unwrap();
+    let server = Server::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let client = Client::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        // Loaned in order, so that call `i` is row `i`.
+        let calls: Vec<_> = lengths
+            .iter()
+            .enumerate()
+            .map(|(number, length)| {
+                let mut text = client.loan().unwrap();
+                text.set_seq(*length).unwrap();
+                text.ids_mut().fill(number as i64);
+                text.set_number(number as u32);
+                if number == 1 {
+                    text.set_weight(2.5);
+                }
+                scope.spawn(move || text.call().map_err(Error::from))
+            })
+            .collect();
+        answer(&server);
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    for (number, answer) in answers.into_iter().enumerate() {
+        check(number, answer);
+    }
+    assert_eq!(service.free_slots(), lengths.len().max(2));
+}
+
+fn together(records: usize) -> Batching {
+    Batching::up_to(records).max_wait(PATIENCE)
+}
+
+fn remote(answer: Answer) -> RemoteError {
+    match answer.map(drop) {
+        Err(Error::Remote(remote)) => *remote,
+        other => panic!("expected a failure of the server's, found {other:?}"),
+    }
+}
+
+#[test]
+fn each_field_of_a_run_is_one_array_on_both_sides_and_each_caller_has_its_reply() {
+    let answer = |server: &Server<Text, Tags>| {
+        let mut run = server.receive_many(together(4)).unwrap();
+        assert_eq!(run.len(), 4);
+        assert!(run.time_left().unwrap() <= PATIENCE + Duration::from_millis(10));
+        let (texts, replies) = run.split();
+        assert_eq!((texts.len(), replies.len()), (4, 4));
+        assert_eq!(texts.number(), [0, 1, 2, 3]);
+        assert!(matches!(texts.weight(), Err(Error::PartlyPresent { absent: 3, .. })));
+        texts.fill_weight(1.0);
+        assert_eq!(texts.weight().unwrap().unwrap(), [1.0, 2.5, 1.0, 1.0]);
+        assert_eq!((texts[1].weight(), texts[2].weight()), (Some(2.5), None));
+        let numbers = replies.number_mut();
+        assert_eq!(numbers.len(), 4);
+        numbers.copy_from_slice(&[10, 11, 12, 13]);
+        // One compact array a field, in the memory that the callers read.
+        let first = replies.scores_mut().as_ptr();
+        assert_eq!(replies.scores().len(), 4 * 16);
+        let mut scores = replies.scores_array_mut();
+        assert_eq!((scores.shape(), scores.strides()), (&[4, 4, 4][..], &[16, 4, 1][..]));
+        assert_eq!(scores.as_ptr(), first);
+        scores.indexed_iter_mut().for_each(|((row, _, _), score)| *score = row as f32);
+        replies.set_seq(2).unwrap();
+        replies.tags_array_mut().fill(7);
+        let place = replies.place_mut();
+        place.position_mut().chunks_mut(16).zip(0..).for_each(|(row, at)| row.fill(at as f32));
+        let mut shelves = place.shelf_array_mut();
+        assert_eq!(shelves.strides(), [64]);
+        shelves.iter_mut().zip(5..).for_each(|(shelf, number)| *shelf = number);
+        replies.row_mut(2).note_mut().fill(b'!');
+        assert!(replies.note().is_err());
+        run.reply().unwrap();
+    };
+    answered("batches_fields", &[3, 3, 3, 3], answer, |number, answer| {
+        let tags = answer.unwrap();
+        assert_eq!((tags.number(), tags.seq()), (10 + number as u32, 2));
+        assert_eq!(tags.tags_array().shape(), [2, 2]);
+        assert!(tags.tags_array().iter().all(|tag| *tag == 7));
+        assert!(tags.scores().iter().all(|score| *score == number as f32));
+        assert_eq!((tags.place().position()[15], tags.place().shelf()), (number as f32, 5 + number as u8));
+        assert_eq!(tags.note(), (number == 2).then_some(&b"!!!!"[..]));
+    });
+}
+
+fn fill(replies: &mut tensorbridge::Replies<Tags>) {
+    replies.number_mut().fill(1);
+    replies.scores_mut().fill(0.0);
+    replies.place_mut().position_mut().fill(0.0);
+    replies.place_mut().shelf_array_mut().fill(0);
+}
+
+#[test]
+fn each_reply_of_a_run_has_lengths_of_its_own_and_is_padded_to_the_longest() {
+    let answer = |server: &Server<Text, Tags>| {
+        let mut run = server.receive_many(together(3)).unwrap();
+        let (texts, replies) = run.split();
+        assert_eq!(
+            texts.ids_array(),
+            ndarray::arr2(&[[0, 0, 0, -1, -1], [1, 1, 1, 1, 1], [2, -1, -1, -1, -1]])
+        );
+        assert_eq!(texts.filled_bytes(), (2 + 4) * 8);
+        fill(replies);
+        let error = replies.set_seq_each(&[1, 9, 1]).unwrap_err();
+        assert!(matches!(error, Error::DimOutOfRange { found: 9, .. }), "{error}");
+        let lengths: Vec<usize> = texts.iter().map(|text| text.seq()).collect();
+        replies.set_seq_each(&lengths).unwrap();
+        assert_eq!(replies.tags_array_mut().shape(), [3, 2, 5]);
+        replies.tags_array_mut().fill(4);
+        // One of them changes its mind.
+        let mut last = replies.row_mut(2);
+        last.set_seq(2).unwrap();
+        last.tags_array_mut().fill(6);
+        drop(last);
+        assert_eq!(replies.tags_array_mut().shape(), [3, 2, 5]);
+        run.reply().unwrap();
+    };
+    answered("batches_lengths", &[3, 5, 1], answer, |number, answer| {
+        let (length, tag) = [(3, 4), (5, 4), (2, 6)][number];
+        let tags = answer.unwrap();
+        assert_eq!(tags.tags_array(), ndarray::Array2::from_elem((2, length), tag));
+        // As far as the longest reply goes.
+        assert!(tags.tags()[..5].iter().eq([tag; 5].iter().take(length).chain([9; 5].iter().skip(length))));
+    });
+}
+
+#[test]
+fn one_request_of_a_run_can_fail_while_the_others_are_answered() {
+    let answer = |server: &Server<Text, Tags>| {
+        let mut run = server.receive_many(together(4)).unwrap();
+        let replies = run.replies_mut();
+        fill(replies);
+        replies.set_seq(1).unwrap();
+        replies.tags_array_mut().fill(0);
+        replies.fail(1, "first thought");
+        replies.fail(1, std::fmt::Error);
+        // Changing its length leaves a reply without the field that names it.
+        replies.row_mut(3).set_seq(2).unwrap();
+        run.reply().unwrap();
+    };
+    answered("batches_failure", &[1; 4], answer, |number, answer| match number {
+        1 => {
+            let failure = remote(answer);
+            assert_eq!(
+                (failure.type_name.as_str(), failure.message),
+                ("core::fmt::Error", std::fmt::Error.to_string())
+            );
+        }
+        3 => {
+            let failure = remote(answer);
+            assert_eq!(failure.type_name, "MissingField");
+            assert!(failure.message.contains("tags"), "{}", failure.message);
+        }
+        _ => assert_eq!(answer.unwrap().number(), 1),
+    });
+}
+
+#[test]
+fn a_handler_that_fails_tells_every_caller_of_its_run_and_goes_on() {
+    let answer = |server: &Server<Text, Tags>| {
+        let mut runs = 0;
+        let served = server.serve_many(together(2), |texts, replies| {
+            runs += 1;
+            assert_eq!((runs, texts.len(), replies.len()), (1, 2, 2));
+            Err("not today")
+        });
+        assert!(served.is_ok());
+    };
+    // The service ends when its calls have: then the server does.
+    let name = unique("batches_handler");
+    let service = Service::<Text, Tags>::builder(&name).slots(2).ring_order(true).create().unwrap();
+    let server = Server::<Text, Tags>::builder(&name).connect().unwrap();
+    let client = Client::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| answer(&server));
+        let calls = [1, 2].map(|number| {
+            let mut text = client.loan().unwrap();
+            text.set_seq(1).unwrap();
+            text.ids_mut().fill(0);
+            text.set_number(number);
+            scope.spawn(move || text.call().map_err(Error::from))
+        });
+        for call in calls {
+            assert_eq!(remote(call.join().unwrap()).message, "not today");
+        }
+        drop(service);
+    });
+}
+
+#[test]
+fn a_run_that_is_dropped_tells_its_callers() {
+    let answer = |server: &Server<Text, Tags>| drop(server.receive_many(together(2)).unwrap());
+    answered("batches_dropped", &[1, 1], answer, |_, answer| {
+        assert!(matches!(answer.map(drop), Err(Error::WorkerDied { .. })));
+    });
+}
+
+#[test]
+fn the_requests_of_a_killed_server_are_answered_one_by_one() {
+    const TEST: &str = "the_requests_of_a_killed_server_are_answered_one_by_one";
+    if let Some((_, name)) = part() {
+        let server = Server::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+        let run = server.receive_many(together(3)).unwrap();
+        let note = Sender::<Place>::builder(&format!("{name}.note")).timeout(PATIENCE).connect().unwrap();
+        let mut place = note.loan().unwrap();
+        place.position_mut().fill(run.len() as f32);
+        place.set_shelf(0);
+        place.send().unwrap();
+        std::thread::sleep(PATIENCE);
+        drop(run);
+        return;
+    }
+    let notes = format!("{}.note", unique("batches_killed"));
+    let _notes = tensorbridge::Channel::<Place>::builder(&notes).slots(2).create().unwrap();
+    let note = tensorbridge::Receiver::<Place>::builder(&notes).timeout(PATIENCE).connect().unwrap();
+    let answer = |server: &Server<Text, Tags>| {
+        let victim = play(TEST, "victim", &unique("batches_killed"));
+        assert_eq!(note.receive().unwrap().position()[0], 3.0);
+        victim.kill();
+        for _ in 0..3 {
+            let mut run = server.receive_many(together(3)).unwrap();
+            assert_eq!(run.len(), 1);
+            let (texts, replies) = run.split();
+            let number = texts.number()[0];
+            fill(replies);
+            replies.set_seq(1).unwrap();
+            replies.tags_array_mut().fill(0);
+            replies.number_mut()[0] = number;
+            run.reply().unwrap();
+        }
+    };
+    answered("batches_killed", &[1; 3], answer, |number, answer| {
+        assert_eq!(answer.unwrap().number(), number as u32);
+    });
+}
