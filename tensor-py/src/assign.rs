@@ -31,17 +31,19 @@ pub(crate) fn assign(
         Ok((view.dtype(), view.shape().to_vec()))
     })?;
     let name = handle.schema().fields()[index].name();
+    let bytes = shape.iter().product::<i64>() as usize * dtype.size();
     let value = Value::of(value, name, dtype, &shape)?;
     if let Value::Elsewhere(tensor) = &value {
         // Torch alone can read it; it writes through an alias that is gone when this returns.
         let alias = torch::torch(py)?.alias(py, handle.export(py, index)?)?;
         check_shape(name, &shape, &tensor.getattr("shape")?.extract::<Vec<i64>>()?).map_err(raise)?;
         alias.call_method1("copy_", (tensor,))?;
-        count(Reason::Assigned, shape.iter().product::<i64>() as usize * dtype.size());
-        return Ok(());
+        return handle.with(py, |record| {
+            count(record, Reason::Assigned, bytes);
+            Ok(())
+        });
     }
     let source = value.source();
-    let bytes = shape.iter().product::<i64>() as usize * dtype.size();
     let copy = |record: &mut DynRecord| {
         let view = record.field(index)?;
         let target = Target {
@@ -53,6 +55,7 @@ pub(crate) fn assign(
         // SAFETY: the field is writable, checked above, and its elements are valid while `view` lives. The record is locked
         // meanwhile, so no other thread can send it or assign to it.
         unsafe { write(&target, name, &source) }?;
+        count(&view, Reason::Assigned, bytes);
         record.mark_present(index);
         Ok(())
     };
@@ -61,7 +64,6 @@ pub(crate) fn assign(
         // Other Python threads may run meanwhile.
         false => handle.with_detached(py, copy)?,
     }
-    count(Reason::Assigned, bytes);
     Ok(())
 }
 
@@ -180,7 +182,7 @@ pub(crate) fn assign_part(
         unsafe { write(&target, name, &value.source()) }.map_err(raise)?;
         array.set_item(key, picked)?;
     }
-    count(Reason::Assigned, bytes);
+    count(&view, Reason::Assigned, bytes);
     Ok(())
 }
 

@@ -2,40 +2,37 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why bytes were copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// A value was assigned to a field: the one copy that brings foreign data into a record.
-    Assigned,
-    /// The consumer asked for a copy: `torch.from_dlpack(field, copy=True)`.
-    Requested,
-    /// Records of a run are of different lengths, or lack a field: what was written where they have nothing.
-    Padded,
-    /// TensorFlow or JAX cannot use memory at this address.
-    Alignment,
-    /// TensorFlow or JAX cannot use rows that are apart.
-    Strides,
-    /// The framework lacks the dtype, or is set up not to use it.
-    DType,
+use tensor_core::dynamic::{DynRecord, FieldView};
+pub(crate) use tensor_core::metrics::CopyReason as Reason;
+
+/// The bytes of each reason that this process has copied, whatever the arena.
+static BYTES: [AtomicU64; Reason::ALL.len()] = [const { AtomicU64::new(0) }; Reason::ALL.len()];
+
+/// What bytes are copied into or out of.
+pub(crate) trait Place {
+    /// Counts them in the metrics of its arena.
+    fn note_copied(&self, reason: Reason, bytes: usize);
 }
 
-const REASONS: [(Reason, &str); 6] = [
-    (Reason::Assigned, "assigned"),
-    (Reason::Requested, "requested"),
-    (Reason::Padded, "padded"),
-    (Reason::Alignment, "alignment"),
-    (Reason::Strides, "strides"),
-    (Reason::DType, "dtype"),
-];
+impl Place for FieldView {
+    fn note_copied(&self, reason: Reason, bytes: usize) {
+        self.note_copied(reason, bytes);
+    }
+}
 
-static BYTES: [AtomicU64; REASONS.len()] = [const { AtomicU64::new(0) }; REASONS.len()];
+impl Place for DynRecord {
+    fn note_copied(&self, reason: Reason, bytes: usize) {
+        self.note_copied(reason, bytes);
+    }
+}
 
-/// Notes that `bytes` were copied.
-pub(crate) fn count(reason: Reason, bytes: usize) {
+/// Notes that `bytes` were copied into or out of `place`.
+pub(crate) fn count(place: &impl Place, reason: Reason, bytes: usize) {
     BYTES[reason as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    place.note_copied(reason, bytes);
 }
 
 /// The totals of this process so far, by reason.
 pub(crate) fn totals() -> impl Iterator<Item = (&'static str, u64)> {
-    REASONS.iter().map(|(reason, name)| (*name, BYTES[*reason as usize].load(Ordering::Relaxed)))
+    Reason::ALL.iter().map(|reason| (reason.name(), BYTES[*reason as usize].load(Ordering::Relaxed)))
 }

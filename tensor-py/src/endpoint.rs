@@ -15,6 +15,7 @@ use tensor_core::{Error, RemoteError};
 
 use crate::copied::{Reason, count};
 use crate::errors::raise;
+use crate::metrics::Metrics;
 use crate::pending::{Mailbox, Pending};
 use crate::pins;
 use crate::port::Port;
@@ -92,6 +93,11 @@ macro_rules! endpoint {
                 pins::to_python(py, &self.port.name, self.port.get()?.pins())
             }
 
+            /// What has happened in the arena so far, in numbers.
+            fn metrics(&self) -> PyResult<Metrics> {
+                Ok(self.port.get()?.metrics().into())
+            }
+
             /// Whether the host still lives and hosts this arena.
             #[getter]
             fn connected(&self) -> bool {
@@ -131,7 +137,7 @@ fn at_least_one(max: isize) -> PyResult<usize> {
 }
 
 fn received_run<T>(record: DynRecord, port: &Port<T>) -> Handle {
-    count(Reason::Padded, record.filled_bytes());
+    count(&record, Reason::Padded, record.filled_bytes());
     Handle::received(record, port)
 }
 
@@ -235,7 +241,7 @@ endpoint!(Server, DynServer, "Answers calls.", {
         }
         match detached(py, || self.port.glance(), |look| server.receive_many(max, max_wait, timeout, look)) {
             Ok(DynExchange { request, reply }) => {
-                count(Reason::Padded, request.filled_bytes());
+                count(&request, Reason::Padded, request.filled_bytes());
                 let handle = |record| Handle::received(record, &self.port);
                 Ok(Some((handle(request), handle(reply))))
             }

@@ -340,11 +340,14 @@ impl Field {
         let Value::Element(element) = value else {
             return Err(PyTypeError::new_err("one number fills a field: field.filled(0)"));
         };
-        let filled = field.record.get().with(slf.py(), |record| {
+        field.record.get().with(slf.py(), |record| {
             let lacking = !record.is_present(field.index) && !record.is_writable();
-            Ok(if lacking { record.fill_absent(field.index, &element[..dtype.size()]) } else { 0 })
+            if lacking {
+                let written = record.fill_absent(field.index, &element[..dtype.size()]);
+                count(record, Reason::Padded, written);
+            }
+            Ok(())
         })?;
-        count(Reason::Padded, filled);
         Ok(slf.clone())
     }
 

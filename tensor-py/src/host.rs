@@ -11,6 +11,7 @@ use tensor_core::dynamic::{DynHost, HostSettings};
 use tensor_core::service::{Restarts, WorkerCommand};
 
 use crate::errors::raise;
+use crate::metrics::Metrics;
 use crate::pins;
 use crate::schema::Schema;
 use crate::wait::{detached, timeout as seconds};
@@ -70,6 +71,11 @@ impl Host {
     #[getter]
     fn free_slots(&self) -> PyResult<usize> {
         self.with(DynHost::free_slots)
+    }
+
+    /// What has happened in the arena so far, in numbers.
+    fn metrics(&self) -> PyResult<Metrics> {
+        self.with(DynHost::metrics).map(Metrics::from)
     }
 
     /// Who holds slots at this moment, most first.

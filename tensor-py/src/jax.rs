@@ -89,7 +89,7 @@ impl Jax {
             to.allow_copy(|| {
                 format!("without jax_enable_x64 it has no {dtype} and converts to {narrower}; set jax.config.update(\"jax_enable_x64\", True)")
             })?;
-            count(Reason::DType, view.len() * dtype.size());
+            count(&view, Reason::DType, view.len() * dtype.size());
             return self.public(py, to.compact(py, view)?);
         }
         let owner = to.compact(py, view)?;

@@ -17,6 +17,7 @@ mod field;
 mod hand_over;
 mod host;
 mod jax;
+mod metrics;
 mod modules;
 mod numbers;
 mod pending;
@@ -52,6 +53,8 @@ mod _core {
     use crate::field::Field;
     #[pymodule_export]
     use crate::host::Host;
+    #[pymodule_export]
+    use crate::metrics::{Distribution, Metrics};
     #[pymodule_export]
     use crate::pending::{Mailbox, Pending};
     #[pymodule_export]
@@ -107,6 +110,12 @@ mod _core {
     #[pyfunction]
     fn describe<'py>(py: Python<'py>, name: &str, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         crate::describe::describe(py, name, timeout)
+    }
+
+    /// What has happened in the arena called `name`.
+    #[pyfunction]
+    fn metrics(py: Python<'_>, name: &str, timeout: Option<f64>) -> PyResult<Metrics> {
+        crate::metrics::read(py, name, timeout)
     }
 
     /// The bytes that this process has copied so far, by reason. Aliases copy nothing.

@@ -83,7 +83,7 @@ impl TensorFlow {
         to.allow_copy(|| {
             format!("it takes no {dtype} from outside; use .torch() or .jax(), which alias it")
         })?;
-        count(Reason::DType, view.len() * dtype.size());
+        count(view, Reason::DType, view.len() * dtype.size());
         self.constant.bind(py).call1((array()?,))
     }
 

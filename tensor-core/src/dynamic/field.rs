@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Lease;
 use crate::schema::{DType, MAX_RANK};
+use crate::tally::CopyReason;
 
 /// The dimensions a [`FieldView`] can have: those of a field and the leading one of a run.
 pub const MAX_VIEW_RANK: usize = MAX_RANK + 1;
@@ -52,6 +53,11 @@ impl FieldView {
     #[must_use]
     pub fn ptr(&self) -> NonNull<u8> {
         self.ptr
+    }
+
+    /// Counts bytes that were copied into or out of the field in the arena's metrics.
+    pub fn note_copied(&self, reason: CopyReason, bytes: usize) {
+        self.lease.note_copied(reason, bytes);
     }
 
     /// The type of an element.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::arena::{Claim, ClaimRun};
 use crate::schema::{COLUMN_ALIGN, Column};
+use crate::tally::CopyReason;
 
 /// A hold on the memory of a record, or of a run of records, shared by everything that leads to it. The memory is
 /// somebody else's after the last of them is dropped, on whatever thread that is.
@@ -103,6 +104,13 @@ impl Lease {
     /// The claims on the slots, in their order; none on the heap.
     pub(super) fn claims(&self) -> &[Claim] {
         self.memory.claims()
+    }
+
+    /// Counts bytes that were copied into or out of the memory in its arena's metrics; the heap has none.
+    pub(super) fn note_copied(&self, reason: CopyReason, bytes: usize) {
+        if let Some(claim) = self.claim() {
+            claim.arena().note_copied(reason, bytes);
+        }
     }
 
     pub(super) fn heap_place(&self) -> Option<(NonNull<u8>, &[Column])> {

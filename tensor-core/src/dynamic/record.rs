@@ -9,6 +9,7 @@ use crate::arena::{Claim, ClaimRun, Half};
 use crate::channel::{adopted_parts, adopted_requests, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
+use crate::tally::CopyReason;
 use crate::view::RawParts;
 use crate::view::fill::{fill_absent, pad};
 use crate::view::run::{common, presence_of};
@@ -287,6 +288,11 @@ impl DynRecord {
             &dims[..rank],
             self.writable,
         ))
+    }
+
+    /// Counts bytes that were copied into or out of the record in the arena's metrics.
+    pub fn note_copied(&self, reason: CopyReason, bytes: usize) {
+        self.lease.note_copied(reason, bytes);
     }
 
     /// Whether the record may be sent.

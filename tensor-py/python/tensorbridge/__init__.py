@@ -27,7 +27,8 @@ Any program calls it::
         scores = client.call(pixels=planes, id=7)
         print(scores.logits.numpy())
 
-`Channel`, `Sender` and `Receiver` move records one way. `describe` shows what an arena is and who holds its slots.
+`Channel`, `Sender` and `Receiver` move records one way. `describe` shows what an arena is and who holds its slots,
+`metrics` what has happened in it.
 `Field` says how tensors alias a record and for how long; `errors()` lists what can go wrong.
 """
 
@@ -41,6 +42,7 @@ from ._core import (
     Corrupt,
     DimOutOfRange,
     DimUnset,
+    Distribution,
     Error,
     Field,
     FieldInfo,
@@ -51,6 +53,7 @@ from ._core import (
     InvalidName,
     InvalidSchema,
     Io,
+    Metrics,
     MissingField,
     NameBusy,
     NameTaken,
@@ -105,6 +108,7 @@ from ._dtype import (
 from ._endpoint import Client, Receiver, Sender
 from ._errors import ErrorRow, errors
 from ._host import Channel, Service, WorkerHealth
+from ._metrics import Recoveries, metrics
 from ._nested import Nested, nested
 from ._pins import Holder, Pin
 from ._record import Record
@@ -134,6 +138,7 @@ __all__ = [
     "Dim",
     "DimOutOfRange",
     "DimUnset",
+    "Distribution",
     "Error",
     "ErrorRow",
     "Field",
@@ -146,6 +151,7 @@ __all__ = [
     "InvalidName",
     "InvalidSchema",
     "Io",
+    "Metrics",
     "MissingField",
     "NameBusy",
     "NameTaken",
@@ -161,6 +167,7 @@ __all__ = [
     "ReadOnly",
     "Receiver",
     "Record",
+    "Recoveries",
     "Refused",
     "Released",
     "Remote",
@@ -199,6 +206,7 @@ __all__ = [
     "i16",
     "i32",
     "i64",
+    "metrics",
     "nested",
     "pins",
     "serve",

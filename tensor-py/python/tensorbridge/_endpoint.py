@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from . import _core
 from ._async import settled
+from ._core import Metrics
 from ._pins import Pin
 from ._record import DEFAULT, Record, Timeout, _Default, class_of, is_importable
 
@@ -78,6 +79,10 @@ class Endpoint(Generic[P]):
     def slots(self) -> int:
         """How many records can exist at once."""
         return self._connect().slots
+
+    def metrics(self) -> Metrics:
+        """What has happened in the arena so far, in numbers, whoever did it."""
+        return self._connect().metrics()
 
     def pins(self) -> list[Pin]:
         """Who holds slots at this moment."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from . import _core
+from ._core import Metrics
 from ._pins import Pin
 from ._record import Record
 
@@ -59,6 +60,10 @@ class Host:
     def free_slots(self) -> int:
         """How many slots nobody holds at this moment."""
         return self._host.free_slots
+
+    def metrics(self) -> Metrics:
+        """What has happened in the arena so far, in numbers."""
+        return self._host.metrics()
 
     def pins(self) -> list[Pin]:
         """Who holds slots at this moment."""

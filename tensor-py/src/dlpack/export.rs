@@ -64,7 +64,7 @@ impl Owner {
     /// A copy of a field, counted; its address is a multiple of 64 bytes. The record is let go of.
     pub(crate) fn copy_of(py: Python<'_>, view: FieldView, reason: Reason) -> Owner {
         let bytes = view.len() * view.dtype().size();
-        count(reason, bytes);
+        count(&view, reason, bytes);
         match bytes < strided::LARGE {
             true => Owner::Copy(Private::of(&view)),
             false => py.detach(|| Owner::Copy(Private::of(&view))),

@@ -11,12 +11,13 @@ import sys
 from types import ModuleType
 
 from .. import Error, __version__
-from . import describe, errors, pins, serve, stubs
+from . import describe, errors, pins, serve, stubs, top
 
 COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "describe": describe,
     "pins": pins,
+    "top": top,
     "stubs": stubs,
     "errors": errors,
 }
