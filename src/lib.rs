@@ -62,6 +62,7 @@
 //! - A record of one's own: [`Owned`].
 //! - A field as an address, or as a value for another process: [`FieldRef`], [`Descriptor`].
 //! - See what an arena is and who holds it: [`describe()`]; what has happened in it, in numbers: [`metrics()`].
+//! - One trace across processes: [`trace::TraceContext`], and spans of [`tracing`](https://docs.rs/tracing).
 //! - What can go wrong: [`Error`].
 
 #[doc(hidden)]
@@ -86,6 +87,6 @@ pub use tensor_core::service::{
 pub use tensor_core::view::{Owned, Record, RowMut};
 pub use tensor_core::{
     Error, Full, Holder, Pin, Recoveries, RemoteError, SchemaMismatch, WaitStrategy, meeting_directory,
-    schema, view,
+    schema, trace, view,
 };
 pub use tensor_derive::Tensor;

@@ -271,6 +271,16 @@ pub enum Error {
         /// How many records there are.
         records: usize,
     },
+    /// A text is no W3C trace context.
+    #[error(
+        "{found:?} is no traceparent: {reason}; expected `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`"
+    )]
+    BadTraceparent {
+        /// The text.
+        found: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 
     /// A wait reached its deadline.
     #[error("{what} took longer than {after:?}")]
@@ -484,6 +494,7 @@ codes! {
     StaleDescriptor => "TB411", "BufferError";
     BadDescriptor => "TB412", "ValueError";
     PartlyPresent => "TB413", "ValueError";
+    BadTraceparent => "TB414", "ValueError";
     Timeout => "TB501", "TimeoutError";
     HostDied => "TB502", "ConnectionError";
     WorkerDied => "TB503", "ConnectionError";

@@ -28,6 +28,7 @@ pub mod service;
 mod sync;
 #[cfg(not(loom))]
 mod tally;
+pub mod trace;
 pub mod view;
 mod wait;
 #[cfg(not(loom))]

@@ -94,6 +94,7 @@ fn doc(name: &str) -> &'static str {
         "StaleDescriptor" => "The record that a descriptor was made of is gone.",
         "BadDescriptor" => "A descriptor names no field of the arena.",
         "PartlyPresent" => "Some records of a run have an optional field and some lack it.",
+        "BadTraceparent" => "A text is no W3C trace context.",
         "Timeout" => "A wait reached its deadline.",
         "HostDied" => "The process that hosts the arena is gone. What is held stays valid.",
         "WorkerDied" => {
@@ -189,6 +190,7 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::StaleDescriptor { slot, generation } => set!(slot, generation),
         Error::BadDescriptor { reason } => set!(reason),
         Error::PartlyPresent { field, absent, records } => set!(field, absent, records),
+        Error::BadTraceparent { found, reason } => set!(found, reason),
         Error::Timeout { what, after } => set!(what, after = after.as_secs_f64()),
         Error::HostDied { name, pid } => set!(name, pid),
         Error::WorkerDied { name, attempts, reason } => set!(name, attempts, reason),

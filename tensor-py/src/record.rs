@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use tensor_core::Error;
 use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
+use tensor_core::trace::TraceContext;
 
 use crate::errors::raise;
 use crate::field::Field;
@@ -244,6 +245,40 @@ impl Handle {
         self.with(py, |record| {
             Ok((0..self.schema.fields().len()).map(|field| record.digest(field)).collect())
         })
+    }
+
+    /// The W3C trace context of each record of a run, or of the one record; None where its sender named none.
+    fn traces(&self, py: Python<'_>) -> PyResult<Vec<Option<String>>> {
+        let text = |trace: Option<TraceContext>| trace.map(|trace| trace.to_string());
+        self.with(py, |record| Ok(record.traces().map(text).collect()))
+    }
+
+    /// Says which trace a loaned record belongs to.
+    fn set_trace(&self, py: Python<'_>, traceparent: Option<&str>) -> PyResult<()> {
+        let trace = traceparent.map(str::parse).transpose().map_err(raise)?;
+        self.with(py, |record| record.set_trace(trace))
+    }
+
+    /// The arena that a loan is of.
+    #[getter]
+    fn arena(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Nobody => None,
+            Origin::Sender(port) => Some(&port.name),
+            Origin::Client(port) => Some(&port.name),
+        }
+    }
+
+    /// The slot that the record is in, or the first one of a run; 0 on the heap.
+    #[getter]
+    fn slot(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, |record| Ok(record.location().map_or(0, |(slot, _)| slot)))
+    }
+
+    /// Which attempt at the request, or the first one of a run, this is, and whether a worker died with it.
+    #[getter]
+    fn attempt(&self, py: Python<'_>) -> PyResult<(u32, bool)> {
+        self.with(py, |record| Ok(record.attempt()))
     }
 
     /// Gives the record back, if that has not happened. Aliases of its fields stay valid.

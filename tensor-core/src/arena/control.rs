@@ -88,7 +88,7 @@ pub(crate) struct Block {
     pub(crate) sender_fields: AtomicU64,
     /// Fields of which the receiver held aliases when it answered.
     pub(crate) receiver_fields: AtomicU64,
-    /// W3C trace context: trace id, parent id, flags.
+    /// W3C trace context, see [`TraceContext`](crate::trace::TraceContext): high and low half of the trace id, parent id, flags.
     pub(crate) trace: [AtomicU64; 4],
     /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed and in an arena whose loans are in ring
     /// order; else what was there before.

@@ -355,6 +355,8 @@ impl Arena {
         let block = self.control.block(slot);
         store_if_new(&block.sender_fields, 0);
         store_if_new(&block.receiver_fields, 0);
+        // Of no trace, until its holder says so.
+        store_if_new(&block.trace[3], 0);
         Ok(Some(claim))
     }
 
@@ -440,6 +442,7 @@ impl Arena {
             Ok(_) => false,
             Err(word) => {
                 tracing::error!(
+                    target: "tensorbridge",
                     arena = self.name,
                     slot,
                     ?word,

@@ -46,6 +46,8 @@ mod shared;
 mod testing;
 mod ticket;
 #[cfg(not(loom))]
+mod trace;
+#[cfg(not(loom))]
 mod transitions;
 mod word;
 

@@ -16,15 +16,22 @@ impl Arena {
     /// What the row says of the dead is not asked: a peer may have written that it left in good order.
     pub(crate) fn recover(&self, dead: ParticipantId) {
         let Some(row) = self.control().participant(dead) else { return };
+        let pid = row.pid.load(Ordering::Relaxed);
         if row.state.swap(SETTLING, Ordering::AcqRel) != 0 {
             self.recoveries.deaths.fetch_add(1, Ordering::Relaxed);
             self.tally().count(Counter::Deaths, 1);
+            tracing::info!(target: "tensorbridge", arena = self.name(), pid, "a participant ended while attached");
         }
         let settled = settle(self.control(), dead, |slot| self.is_repeated(slot));
         self.recoveries.redelivered.fetch_add(settled.redelivered, Ordering::Relaxed);
         self.recoveries.given_up.fetch_add(settled.given_up, Ordering::Relaxed);
         self.tally().count(Counter::Redelivered, settled.redelivered);
         self.tally().count(Counter::GivenUp, settled.given_up);
+        let (redelivered, given_up) = (settled.redelivered, settled.given_up);
+        if redelivered + given_up > 0 {
+            let arena = self.name();
+            tracing::warn!(target: "tensorbridge", arena, pid, redelivered, given_up, "what a dead receiver had taken is settled");
+        }
         self.retire(dead);
     }
 

@@ -56,6 +56,7 @@ impl Endpoint {
             };
             return Err(Error::Refused { name: options.name.clone(), reason: reason.to_owned() });
         }
+        tracing::debug!(target: "tensorbridge", arena = options.name, ?role, slots = arena.slots(), "connected");
         let (timeout, strategy) = (options.timeout, options.strategy);
         Ok(Endpoint { waits: Waits::new(Arc::new(arena)), role, timeout, strategy })
     }

@@ -67,6 +67,20 @@ macro_rules! in_slot {
 
 pub(crate) use in_slot;
 
+/// What a loan offers to name its trace.
+macro_rules! set_trace_method {
+    ($verb:literal) => {
+        #[doc = concat!("Says which trace this ", $verb, " belongs to; the other side reads it with `trace()`.")]
+        ///
+        /// With the feature `opentelemetry` it is by default the trace of the current span.
+        pub fn set_trace(&mut self, trace: Option<$crate::trace::TraceContext>) {
+            self.record.claim().set_trace(trace);
+        }
+    };
+}
+
+pub(crate) use set_trace_method;
+
 /// Where a field of a record is: address, dtype, shape and strides. It borrows the record.
 ///
 /// For code that takes memory as a pointer. The views have typed methods for each field, `pixels()` and `pixels_array()`.

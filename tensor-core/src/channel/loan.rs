@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use super::{MutRecord, in_slot};
+use super::{MutRecord, carry_current, in_slot, set_trace_method};
 use crate::error::Error;
 use crate::view::Record;
 
@@ -26,6 +26,8 @@ impl<R: Record> Loan<R> {
         Loan { record }
     }
 
+    set_trace_method!("send");
+
     /// Sends the record: one receiver will have it, after those that were sent before.
     ///
     /// # Errors
@@ -37,6 +39,7 @@ impl<R: Record> Loan<R> {
             return Err(SendError::new(error, Some(self)));
         }
         let parts = self.record.parts();
+        carry_current(self.record.claim());
         let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), false, 0, None);
         sent.map_err(|error| SendError::new(error, None))
     }

@@ -14,6 +14,7 @@ mod record;
 mod requests;
 mod run;
 mod sender;
+mod traced;
 
 pub(crate) use builder::Connect;
 pub use builder::EndpointBuilder;
@@ -21,7 +22,7 @@ pub use builder::EndpointBuilder;
 pub use descriptor::{DescribedField, Descriptor};
 pub(crate) use endpoint::{Endpoint, LookAround, Options, Pending, endpoint_methods};
 pub use field::FieldRef;
-pub(crate) use field::{Fields, InSlot, in_slot};
+pub(crate) use field::{Fields, InSlot, in_slot, set_trace_method};
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) use fuzz::is_whole;
 pub use host::{Channel, ChannelBuilder};
@@ -32,3 +33,4 @@ pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts,
 pub(crate) use requests::{adopted_requests, each};
 pub use run::{ReceivedRun, Records};
 pub use sender::Sender;
+pub(crate) use traced::{TracedCall, TracedServe, carry_current};

@@ -13,6 +13,7 @@ use super::{Connect, Endpoint, EndpointBuilder, Pending, ReceivedRun, RefRecord,
 use crate::arena::{Claim, ClaimRun, Expected, Half};
 use crate::error::Error;
 use crate::peer::Role;
+use crate::trace::TraceContext;
 use crate::view::Record;
 use crate::waiter::TakeWait;
 
@@ -169,6 +170,12 @@ pub struct Received<R: Record> {
 impl<R: Record> Received<R> {
     pub(crate) fn new(record: RefRecord<R>) -> Received<R> {
         Received { record }
+    }
+
+    /// The trace that the record belongs to, if its sender named one; of a reply, that of its request.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.record.claim().trace()
     }
 }
 

@@ -3,9 +3,10 @@
 use std::ops::{Deref, DerefMut, Index};
 
 use super::adopted_parts;
-use crate::arena::{ClaimRun, Half};
+use crate::arena::{Claim, ClaimRun, Half};
 use crate::error::Error;
 use crate::tally::CopyReason;
+use crate::trace::TraceContext;
 use crate::view::{RawParts, RawRun, Record};
 
 /// Several records side by side in memory, to read: each field of all of them is one array.
@@ -97,6 +98,11 @@ impl<R: Record> ReceivedRun<R> {
         // this process's alone.
         let records = unsafe { Records::new(rows) };
         Ok(ReceivedRun { records, claims })
+    }
+
+    /// The trace of each record, if its sender named one.
+    pub fn traces(&self) -> impl ExactSizeIterator<Item = Option<TraceContext>> {
+        self.claims.iter().map(Claim::trace)
     }
 }
 

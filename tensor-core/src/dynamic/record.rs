@@ -10,6 +10,7 @@ use crate::channel::{adopted_parts, adopted_requests, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
 use crate::tally::CopyReason;
+use crate::trace::TraceContext;
 use crate::view::RawParts;
 use crate::view::fill::{fill_absent, pad};
 use crate::view::run::{common, presence_of};
@@ -223,6 +224,31 @@ impl DynRecord {
         self.filled |= 1 << field;
         self.filled_bytes += written;
         written
+    }
+
+    /// The trace of each record, if its sender named one; `None` on the heap.
+    pub fn traces(&self) -> impl ExactSizeIterator<Item = Option<TraceContext>> {
+        let first = self.parts.index();
+        let claim_of = move |slot: usize| self.lease.claims().iter().find(|claim| claim.slot() == slot);
+        (0..self.run.unwrap_or(1)).map(move |row| claim_of(first + row).and_then(Claim::trace))
+    }
+
+    /// Says which trace a loaned record belongs to.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] when it was received.
+    pub fn set_trace(&mut self, trace: Option<TraceContext>) -> Result<(), Error> {
+        if !self.writable || self.run.is_some() {
+            return Err(Error::ReadOnly { field: "traceparent".to_owned() });
+        }
+        self.lease.claims().iter().for_each(|claim| claim.set_trace(trace));
+        Ok(())
+    }
+
+    /// Which attempt at the request, or the first one of a run, this is, and whether a worker died with it.
+    #[must_use]
+    pub fn attempt(&self) -> (u32, bool) {
+        self.lease.claim().map_or((1, false), Claim::attempt)
     }
 
     /// Notes that field `field` was written.

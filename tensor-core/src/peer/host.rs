@@ -152,7 +152,7 @@ impl Reception {
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => {
-                tracing::error!(%errno, "the host's thread cannot wait and ends");
+                tracing::error!(target: "tensorbridge", %errno, "the host's thread cannot wait and ends");
                 return false;
             }
         }
@@ -179,7 +179,9 @@ impl Reception {
             let data = EventData::new_u64(LISTENER);
             match epoll::modify(&self.epoll, self.name.listener(), data, flags) {
                 Ok(()) => self.listening = room,
-                Err(errno) => tracing::error!(%errno, "the listener cannot be watched"),
+                Err(errno) => {
+                    tracing::error!(target: "tensorbridge", %errno, "the listener cannot be watched")
+                }
             }
         }
     }
@@ -207,7 +209,7 @@ impl Reception {
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(errno) => {
-                    tracing::warn!(%errno, "nobody can attach for lack of resources");
+                    tracing::warn!(target: "tensorbridge", %errno, "nobody can attach for lack of resources");
                     self.pause = Some(Instant::now() + PAUSE);
                     return;
                 }
@@ -302,7 +304,7 @@ impl Reception {
 /// Takes a pidfd out of epoll. Closing it is not enough while a forked child of its sender has it too.
 fn unwatch(epoll: &OwnedFd, pidfd: &OwnedFd) {
     if let Err(errno) = epoll::delete(epoll, pidfd) {
-        tracing::error!(%errno, "a participant cannot be forgotten");
+        tracing::error!(target: "tensorbridge", %errno, "a participant cannot be forgotten");
     }
 }
 

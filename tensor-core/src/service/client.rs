@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
 use crate::channel::{
-    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, endpoint_methods, in_slot,
+    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, TracedCall,
+    endpoint_methods, in_slot, set_trace_method,
 };
 use crate::error::Error;
 use crate::peer::Role;
@@ -113,6 +114,8 @@ pub struct CallLoan<Req: Record, Rep> {
 }
 
 impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
+    set_trace_method!("call");
+
     /// Calls the service and waits for the reply, for up to the client's timeout.
     ///
     /// # Errors
@@ -164,25 +167,26 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
         self,
         timeout: Option<Duration>,
     ) -> Result<Received<Rep>, SendError<CallLoan<Req, Rep>>> {
-        let loan = self.publish(timeout)?;
+        let (loan, traced) = self.publish(timeout)?;
         let (claim, endpoint) = (loan.record.into_claim(), loan.endpoint);
         // After the claim, so that it is dropped before it.
         let mut wait = endpoint.outcome_async(&claim, timeout);
         let ended = poll_fn(|cx| wait.poll(&claim, cx)).await;
         drop(wait);
-        Self::reply(ended.map(|()| claim))
+        Self::reply(traced.end(&claim, ended).map(|()| claim))
     }
 
     /// Sends the request; its slot stays this caller's.
-    fn publish(self, timeout: Option<Duration>) -> Result<Self, SendError<Self>> {
+    fn publish(self, timeout: Option<Duration>) -> Result<(Self, TracedCall), SendError<Self>> {
         let parts = self.record.parts();
         if let Err(error) = parts.check_complete(Req::SCHEMA) {
             self.record.claim().arena().note_error(&error);
             return Err(SendError::new(error, Some(self)));
         }
+        let traced = TracedCall::begin(self.record.claim());
         let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), true, 0, timeout);
         // An error drops the claim, which withdraws the request or abandons it.
-        sent.map(|()| self).map_err(|error| SendError::new(error, None))
+        sent.map(|()| (self, traced)).map_err(|error| SendError::new(error, None))
     }
 
     /// The reply in the slot of an answered request.
@@ -193,10 +197,10 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
     }
 
     fn call_within(self, timeout: Option<Duration>) -> Result<Received<Rep>, SendError<CallLoan<Req, Rep>>> {
-        let loan = self.publish(timeout)?;
+        let (loan, traced) = self.publish(timeout)?;
         let claim = loan.record.into_claim();
         let ended = loan.endpoint.outcome(&claim, timeout, &mut || Ok(()));
-        Self::reply(ended.map(|()| claim))
+        Self::reply(traced.end(&claim, ended).map(|()| claim))
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use crate::arena::{ClaimRun, Half};
+use crate::arena::{Claim, ClaimRun, Half};
 use crate::channel::{Records, adopted_requests, each, parts_of};
 use crate::error::{Error, RemoteError};
 use crate::tally::CopyReason;
+use crate::trace::TraceContext;
 use crate::view::fill::pad;
 use crate::view::run::common;
 use crate::view::{RawParts, RawRun, Record, RowMut};
@@ -60,6 +61,15 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     #[must_use]
     pub fn split(&mut self) -> (&mut Records<Req>, &mut Replies<Rep>) {
         (&mut self.requests, &mut self.replies)
+    }
+
+    /// The trace of each request, if its caller named one.
+    pub fn traces(&self) -> impl ExactSizeIterator<Item = Option<TraceContext>> {
+        self.claims.iter().map(Claim::trace)
+    }
+
+    pub(super) fn claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// How long the first of the callers to give up goes on waiting, a few milliseconds more or less; `None` when all wait

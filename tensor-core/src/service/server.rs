@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::{Batching, Replies, RequestRun};
 use crate::arena::{Claim, Expected, Half};
-use crate::channel::{Connect, Endpoint, EndpointBuilder, MutStore, Records, RefStore, endpoint_methods};
+use crate::channel::{
+    Connect, Endpoint, EndpointBuilder, MutStore, Records, RefStore, TracedServe, endpoint_methods,
+};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
+use crate::trace::TraceContext;
 use crate::view::Record;
 
 /// Answers calls with requests of type `Req` and replies of type `Rep`. Several servers share the work.
@@ -72,8 +75,9 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
     {
         until_the_end(|| {
             let mut request = self.receive_within(None)?;
+            let traced = TracedServe::begin(std::slice::from_ref(&request.claim));
             let (question, reply) = request.split();
-            match handler(question, reply) {
+            match traced.end(handler(question, reply)) {
                 Ok(()) => request.reply(),
                 Err(error) => request.fail(std::any::type_name::<E>(), &error.to_string()),
             }
@@ -131,8 +135,9 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
         let batching = batching.into();
         until_the_end(|| {
             let mut run = self.receive_many_within(batching, None)?;
+            let traced = TracedServe::begin(run.claims());
             let (questions, replies) = run.split();
-            match handler(questions, replies) {
+            match traced.end(handler(questions, replies)) {
                 Ok(()) => run.reply(),
                 Err(error) => run.fail(std::any::type_name::<E>(), &error.to_string()),
             }
@@ -147,7 +152,9 @@ fn until_the_end(mut answer: impl FnMut() -> Result<(), Error>) -> Result<(), Er
             Ok(()) => {}
             Err(Error::HostDied { .. }) => return Ok(()),
             // One slot's words; the others are whole.
-            Err(error @ Error::Corrupt { .. }) => tracing::error!(%error, "a request is skipped"),
+            Err(error @ Error::Corrupt { .. }) => {
+                tracing::error!(target: "tensorbridge", %error, "a request is skipped");
+            }
             Err(error) => return Err(error),
         }
     }
@@ -178,6 +185,12 @@ impl<Req: Record, Rep: Record> Request<Req, Rep> {
     #[must_use]
     pub fn request(&self) -> &Req::Ref {
         self.request.view()
+    }
+
+    /// The trace that the request belongs to, if its caller named one.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.claim.trace()
     }
 
     /// How long its caller goes on waiting, a few milliseconds more or less; `None` for ever. No request is received after

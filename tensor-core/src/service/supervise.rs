@@ -163,7 +163,7 @@ impl WorkerCommand {
             start_timeout: Duration::from_secs(180),
             grace: Duration::from_secs(5),
             restarts: Restarts::default(),
-            report: |text| tracing::warn!("{text}"),
+            report: |text| tracing::warn!(target: "tensorbridge", "{text}"),
         }
     }
 

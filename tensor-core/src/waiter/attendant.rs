@@ -117,6 +117,6 @@ impl Attendant {
 /// A waker is the program's code; one that panics must not take this thread from all others.
 fn wake(waker: Waker) {
     if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
-        tracing::error!("a waker panicked");
+        tracing::error!(target: "tensorbridge", "a waker panicked");
     }
 }

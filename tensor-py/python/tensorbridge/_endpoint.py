@@ -441,10 +441,17 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             return None
         return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
 
-    def call(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
+    def call(
+        self,
+        request: Req | None = None,
+        *,
+        timeout: Timeout = DEFAULT,
+        traceparent: str | None = None,
+        **values: Any,
+    ) -> Rep:
         """Calls with a loan, or with values for the fields and dimensions of a new one; gives the reply.
 
-        The timeout is that of the whole call, waiting for a slot included.
+        The timeout is that of the whole call, waiting for a slot included. The worker sees `traceparent`, or that of the current OpenTelemetry span, as its request's.
 
         Raises:
             Full: every slot is in use for the whole timeout.
@@ -453,7 +460,7 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             MissingField, DimUnset, WrongDType, WrongShape, UnknownField: the values make no request.
         """
         if request is not None:
-            reply: Rep = request.set(**values).call(timeout=timeout)
+            reply: Rep = request.set(**values).call(timeout=timeout, traceparent=traceparent)
             return reply
         seconds = self._seconds(timeout)
         loan = self.try_loan()
@@ -462,10 +469,17 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             loan = self.loan(timeout=seconds)
             seconds = _left(seconds, began)
         with loan as record:
-            reply = record.set(**values).call(timeout=seconds)
+            reply = record.set(**values).call(timeout=seconds, traceparent=traceparent)
             return reply
 
-    async def call_async(self, request: Req | None = None, *, timeout: Timeout = DEFAULT, **values: Any) -> Rep:
+    async def call_async(
+        self,
+        request: Req | None = None,
+        *,
+        timeout: Timeout = DEFAULT,
+        traceparent: str | None = None,
+        **values: Any,
+    ) -> Rep:
         """As `call`, awaited: any number of calls can be under way in one thread, as many as there are slots.
 
         A task that is cancelled leaves its call: the slot comes back when the worker lets go of it. Closing the client
@@ -480,11 +494,12 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             print(await asyncio.gather(*(best(image) for image in images)))
         """
         if request is not None:
-            reply: Rep = await request.set(**values).call_async(timeout=timeout)
+            reply: Rep = await request.set(**values).call_async(timeout=timeout, traceparent=traceparent)
             return reply
         seconds, began = self._seconds(timeout), time.monotonic()
         with await self.loan_async(timeout=seconds) as record:
-            reply = await record.set(**values).call_async(timeout=_left(seconds, began))
+            left = _left(seconds, began)
+            reply = await record.set(**values).call_async(timeout=left, traceparent=traceparent)
             return reply
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
-from . import _core, _notebook, _show
+from . import _core, _notebook, _show, _trace
 from ._async import settled
 from ._core import Field, FieldInfo, Schema
 from ._dtype import Column, Dim
@@ -149,13 +149,18 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Released: it was sent before.
         """
         self._check_whole()
-        self._handle.send()
+        if _trace.in_use():
+            with _trace.sending(self._handle):
+                self._handle.send()
+        else:
+            self._handle.send()
 
-    def call(self, *, timeout: Timeout = DEFAULT) -> Any:
+    def call(self, *, timeout: Timeout = DEFAULT, traceparent: str | None = None) -> Any:
         """Calls with a record that a `Client` loaned; gives the reply, a record of the service's reply class.
 
         Args:
             timeout: seconds to wait for the reply, None for ever; the client's own unless stated.
+            traceparent: the W3C trace context that the worker sees; that of the current OpenTelemetry span unless stated.
 
         Raises:
             MissingField, DimUnset: something is missing; write it and call again.
@@ -165,15 +170,28 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         """
         self._check_whole()
         seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
-        reply = self._handle.call(seconds)
+        if traceparent is not None:
+            self._handle.set_trace(traceparent)
+        if _trace.in_use():
+            with _trace.calling(self._handle) as answered:
+                reply = answered(self._handle.call(seconds))
+        else:
+            reply = self._handle.call(seconds)
         assert self._reply is not None, "only a client's loans can be called"
         return self._reply._wrap(reply)
 
-    async def call_async(self, *, timeout: Timeout = DEFAULT) -> Any:
+    async def call_async(self, *, timeout: Timeout = DEFAULT, traceparent: str | None = None) -> Any:
         """As `call`, awaited. A task that is cancelled leaves the call: its slot comes back when the worker lets go."""
         self._check_whole()
         seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
-        reply = await settled(partial(self._handle.call_async, seconds))
+        if traceparent is not None:
+            self._handle.set_trace(traceparent)
+        begin = partial(self._handle.call_async, seconds)
+        if _trace.in_use():
+            with _trace.calling(self._handle) as answered:
+                reply = answered(await settled(begin))
+        else:
+            reply = await settled(begin)
         assert self._reply is not None, "only a client's loans can be called"
         return self._reply._wrap(reply)
 
@@ -242,6 +260,27 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             name: None if all(length is None for length in found) else np.array([length or 0 for length in found])
             for name, found in lengths.items()
         }
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context that came with the record, or None; of a run, the first that any of its records has.
+
+        Of a loan it may be assigned. In a program that has imported OpenTelemetry, what is sent or called carries that of
+        the current span by itself, and a handler runs in a span of the caller's trace.
+
+        Raises:
+            BadTraceparent: what is assigned is none.
+        """
+        return next((trace for trace in self._handle.traces() if trace is not None), None)
+
+    @traceparent.setter
+    def traceparent(self, traceparent: str | None) -> None:
+        self._handle.set_trace(traceparent)
+
+    @property
+    def traceparents(self) -> list[str | None]:
+        """The W3C trace context of each record of a run; of a record, a list of one."""
+        return self._handle.traces()
 
     def set(self, **values: Any) -> Self:
         """Assigns to several fields and dimensions at once, dimensions first: ``tokens.set(ids=ids, seq=37)``.

@@ -9,9 +9,10 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
-from . import _core
+from . import _core, _trace
 from ._endpoint import SECONDS, Endpoint, Wait
 from ._record import Record
 from ._service import Spec
@@ -97,6 +98,7 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         request_of: Callable[[_core.Handle], Any] = self._request._maker()  # type: ignore[union-attr]
         reply_of: Callable[[_core.Handle], Any] = self._reply._maker()  # type: ignore[union-attr]
         check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
+        answering = partial(_checked, handler) if check else handler
         with _InferenceMode() as inference:
             while True:
                 try:
@@ -106,10 +108,11 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
                     if not inference.entered:
                         inference.follow_imports()
                     try:
-                        if check:
-                            _checked(handler, request_of(asked), reply_of(filled))
+                        if _trace.in_use():
+                            with _trace.serving(self.name, asked):
+                                answering(request_of(asked), reply_of(filled))
                         else:
-                            handler(request_of(asked), reply_of(filled))
+                            answering(request_of(asked), reply_of(filled))
                     except BaseException as error:
                         _fail(port, asked, filled, error)
                         if isinstance(error, KeyboardInterrupt):
