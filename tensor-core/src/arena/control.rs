@@ -18,17 +18,19 @@ use crate::wait::{Bell, futex_wake};
 #[repr(C)]
 struct Live {
     loan_cursor: Padded<AtomicU64>,
-    next_ticket: Padded<Tickets>,
+    tickets: Padded<Tickets>,
     ready_bell: Padded<Bell>,
     free_bell: Padded<Bell>,
     /// 1 once the host has written everything, which it stores last; 2 once it hosts no more.
     state: Padded<AtomicU32>,
 }
 
-/// The next ticket, and what whoever draws it has to know.
+/// What every sender writes for every record: together, so that it is one line that moves.
 #[repr(C)]
 struct Tickets {
     next: AtomicU64,
+    /// Changes whenever a slot has become ready, see [`Watch`](super::watch::Watch).
+    latest: AtomicU64,
     pace: Pace,
 }
 
@@ -76,7 +78,7 @@ pub(crate) struct Block {
     pub(crate) sender_since: AtomicU32,
     /// The same of the receiver's side.
     pub(crate) receiver_since: AtomicU32,
-    /// How often a receiver has taken this record alone.
+    /// How many receivers have died with this record, having taken it alone.
     pub(crate) attempts: AtomicU32,
     /// 1 once a receiver has died with it: it is taken alone from then on.
     pub(crate) redelivered: AtomicU32,
@@ -93,7 +95,8 @@ pub(crate) struct Block {
     /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed and in an arena whose loans are in ring
     /// order; else what was there before.
     pub(crate) sent: AtomicU64,
-    _reserved_cold: u64,
+    /// 1 while a receiver has it together with others: its death does not count as an attempt.
+    pub(crate) taken_in_run: AtomicU64,
 }
 
 const _: () =
@@ -194,6 +197,12 @@ impl Control {
         &self.live().loan_cursor.0
     }
 
+    /// The word that changes whenever a slot has become ready.
+    #[inline]
+    pub(super) fn latest(&self) -> &AtomicU64 {
+        &self.live().tickets.0.latest
+    }
+
     /// The row of a participant, if there is one with that number.
     pub(crate) fn participant(&self, id: u16) -> Option<&Participant> {
         (usize::from(id) < PARTICIPANTS).then(|| {
@@ -274,12 +283,12 @@ impl Shared for Control {
 
     #[inline]
     fn next_ticket(&self) -> &AtomicU64 {
-        &self.live().next_ticket.0.next
+        &self.live().tickets.0.next
     }
 
     #[inline]
     fn time(&self, slot: usize, counter: u64) -> Option<u32> {
-        let (pace, number) = (&self.live().next_ticket.0.pace, Ticket::drawn(counter));
+        let (pace, number) = (&self.live().tickets.0.pace, Ticket::drawn(counter));
         let timed = pace.times(number)?;
         let now = precise_monotonic_ns();
         pace.timed(number, now);

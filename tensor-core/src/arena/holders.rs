@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::Arena;
 use super::claim::Side;
-use super::mapped::monotonic_ms;
+use super::mapped::in_ms;
 use super::shared::Shared;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Holder;
-use crate::memory::command_of;
+use crate::memory::{command_of, monotonic_ns};
 use crate::schema::Schema;
 use crate::sync::Ordering;
 
@@ -128,7 +128,7 @@ impl Arena {
             Side::Sender => &block.sender_since,
             Side::Receiver => &block.receiver_since,
         };
-        Duration::from_millis(monotonic_ms().wrapping_sub(since.load(Ordering::Relaxed)).into())
+        Duration::from_millis(in_ms(monotonic_ns()).wrapping_sub(since.load(Ordering::Relaxed)).into())
     }
 
     /// The fields that views lead to, one bit each. Of others it is known what they said when they sent or answered.

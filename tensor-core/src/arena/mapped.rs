@@ -33,9 +33,10 @@ pub(super) const HOST_ROLE: u32 = 3;
 /// How many workers may die with a request, unless the service says otherwise.
 pub(crate) const MAX_ATTEMPTS: u32 = 3;
 
-/// Milliseconds of the monotonic clock, which begin anew every 49 days.
-pub(super) fn monotonic_ms() -> u32 {
-    (monotonic_ns() / 1_000_000) as u32
+/// A reading of the monotonic clock in milliseconds, which begin anew every 49 days.
+#[inline]
+pub(super) fn in_ms(ns: u64) -> u32 {
+    (ns / 1_000_000) as u32
 }
 
 /// How a call ended.
@@ -309,7 +310,7 @@ impl Arena {
         slot: usize,
         word: Word,
         side: Side,
-        now: u32,
+        now: u64,
     ) -> Result<Claim, Error> {
         if self.claimed[slot].swap(1, Ordering::AcqRel) != 0 {
             // The word said free, or ready, while this process still holds the slot.
@@ -320,7 +321,11 @@ impl Arena {
             Side::Sender => &block.sender_since,
             Side::Receiver => &block.receiver_since,
         };
-        since.store(now, Ordering::Relaxed);
+        let now = in_ms(now);
+        // Mostly the same for many calls; a write would take the line from a peer that watches the word.
+        if since.load(Ordering::Relaxed) != now {
+            since.store(now, Ordering::Relaxed);
+        }
         Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
     }
 
@@ -351,7 +356,7 @@ impl Arena {
             found
         };
         let Some((slot, word)) = found else { return Ok(None) };
-        let claim = self.claim(slot, word, Side::Sender, monotonic_ms())?;
+        let claim = self.claim(slot, word, Side::Sender, monotonic_ns())?;
         let block = self.control.block(slot);
         store_if_new(&block.sender_fields, 0);
         store_if_new(&block.receiver_fields, 0);
@@ -369,28 +374,25 @@ impl Arena {
         // More than there are slots come only from a peer that makes them up.
         for _ in 0..self.slots() {
             let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
-            let claim = self.claim(slot, word, Side::Receiver, monotonic_ms())?;
-            if claim.is_expired() {
+            let now = monotonic_ns();
+            let claim = self.claim(slot, word, Side::Receiver, now)?;
+            if claim.is_expired(now) {
                 claim.expire()?;
                 continue;
             }
-            self.prepare_take(slot, true);
             self.note_taken(slot);
             return Ok(Some(claim));
         }
         Ok(None)
     }
 
-    /// A record was taken: counts that if it was taken alone, and clears what an earlier worker may have left of its reply.
+    /// Before a record becomes READY: nothing of its reply is there, and nobody has it.
     #[inline]
-    pub(super) fn prepare_take(&self, slot: usize, alone: bool) {
+    pub(super) fn clear_reply(&self, slot: usize) {
         let block = self.control.block(slot);
-        if alone {
-            let attempts = block.attempts.load(Ordering::Relaxed);
-            block.attempts.store(attempts.saturating_add(1), Ordering::Relaxed);
-        }
         block.reply_presence.store(0, Ordering::Relaxed);
         block.status.store(Status::Answered as u32, Ordering::Relaxed);
+        store_if_new(&block.taken_in_run, 0);
         let first_reply_dim = self.request.schema.dims().len();
         for dim in 0..self.reply.as_ref().map_or(0, |part| part.schema.dims().len()) {
             self.control.dim(slot, first_reply_dim + dim).store(u64::MAX, Ordering::Relaxed);

@@ -49,6 +49,8 @@ mod ticket;
 mod trace;
 #[cfg(not(loom))]
 mod transitions;
+#[cfg(not(loom))]
+mod watch;
 mod word;
 
 #[cfg(connects)]

@@ -23,6 +23,7 @@ impl Arena {
             tracing::info!(target: "tensorbridge", arena = self.name(), pid, "a participant ended while attached");
         }
         let settled = settle(self.control(), dead, |slot| self.is_repeated(slot));
+        self.show_again();
         self.recoveries.redelivered.fetch_add(settled.redelivered, Ordering::Relaxed);
         self.recoveries.given_up.fetch_add(settled.given_up, Ordering::Relaxed);
         self.tally().count(Counter::Redelivered, settled.redelivered);
@@ -39,9 +40,13 @@ impl Arena {
     /// what is sent one way goes to the next receiver.
     fn is_repeated(&self, slot: usize) -> bool {
         let block = self.control().block(slot);
+        let alone = block.taken_in_run.load(Ordering::Relaxed) == 0;
+        let attempts = block.attempts.load(Ordering::Relaxed).saturating_add(u32::from(alone));
         // Before it is READY: whoever takes it next sees it.
+        block.attempts.store(attempts, Ordering::Relaxed);
         block.redelivered.store(1, Ordering::Relaxed);
-        self.reply().is_none() || block.attempts.load(Ordering::Relaxed) < self.max_attempts
+        self.clear_reply(slot);
+        self.reply().is_none() || attempts < self.max_attempts
     }
 }
 

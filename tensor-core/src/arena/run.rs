@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::claim::{Claim, Side};
 use super::grow::{RunOrder, take_run};
-use super::mapped::monotonic_ms;
 use super::{Arena, ops};
 use crate::error::Error;
 use crate::memory::monotonic_ns;
@@ -60,7 +59,7 @@ impl Arena {
     pub(crate) fn try_take_run(self: &Arc<Self>, max: usize, look: Look) -> Result<Option<ClaimRun>, Error> {
         self.check_process()?;
         let order = if self.reply.is_some() { RunOrder::Free } else { RunOrder::OfEachSender };
-        let (now, now_ms) = (monotonic_ns(), monotonic_ms());
+        let now = monotonic_ns();
         let is_alone = |slot: usize| self.is_alone(slot, now);
         loop {
             let Some(taken) = take_run(&self.control, self.me, max, order, look, is_alone) else {
@@ -68,12 +67,14 @@ impl Arena {
             };
             let alone = taken.len() == 1;
             let claims = taken.iter().map(|seen| {
-                let claim = self.claim(seen.slot, seen.word, Side::Receiver, now_ms)?;
-                self.prepare_take(seen.slot, alone);
+                let claim = self.claim(seen.slot, seen.word, Side::Receiver, now)?;
+                if !alone {
+                    self.control.block(seen.slot).taken_in_run.store(1, Ordering::Relaxed);
+                }
                 Ok(claim)
             });
             let claims = claims.collect::<Result<Vec<_>, Error>>()?;
-            if alone && claims[0].is_expired() {
+            if alone && claims[0].is_expired(now) {
                 claims[0].expire()?;
                 continue;
             }

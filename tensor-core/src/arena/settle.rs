@@ -30,7 +30,7 @@ pub(crate) fn settle(shared: &impl Shared, dead: ParticipantId, repeat: impl Fn(
             release(shared, slot, |word| word.release_sender(dead, shared.is_service()));
         }
         if word.receiver() == dead {
-            settle_received(shared, slot, dead, repeat(slot), &mut settled);
+            settle_received(shared, slot, dead, &repeat, &mut settled);
         }
         hint_at(shared, slot);
         if !planted(Bug::RecoversSilently) {
@@ -65,10 +65,13 @@ fn settle_received(
     shared: &impl Shared,
     slot: usize,
     dead: ParticipantId,
-    repeat: bool,
+    repeat: impl Fn(usize) -> bool,
     settled: &mut Settled,
 ) {
-    if repeat && ops::step(shared, slot, |word| word.redeliver(dead)).is_ok() {
+    if word_of(shared, slot).is(Phase::Taken)
+        && repeat(slot)
+        && ops::step(shared, slot, |word| word.redeliver(dead)).is_ok()
+    {
         ops::announce_ready(shared, slot);
         settled.redelivered += 1;
         return;

@@ -73,13 +73,16 @@ impl Claim {
         let block = arena.control.block(self.slot());
         block.attempts.store(0, Ordering::Relaxed);
         block.redelivered.store(0, Ordering::Relaxed);
+        arena.clear_reply(self.slot());
         store_if_new(&block.deadline, timeout.map_or(0, deadline_after));
         store_if_new(&block.sender_fields, aliased);
         if arena.header.flags & RING_ORDER != 0 {
             block.sent.store(precise_monotonic_ns(), Ordering::Relaxed);
         }
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
-            .inspect_err(|error| arena.note_error(error))
+            .inspect_err(|error| arena.note_error(error))?;
+        arena.show_sent(self.slot());
+        Ok(())
     }
 
     /// TAKEN -> DONE with a reply.
@@ -116,11 +119,11 @@ impl Claim {
         self.finish(Status::Failed, keep_hold, aliased)
     }
 
-    /// Whether the caller of this request has given up, or is about to.
+    /// Whether the caller of this request has given up at `now`, or is about to.
     #[inline]
-    pub(super) fn is_expired(&self) -> bool {
+    pub(super) fn is_expired(&self, now: u64) -> bool {
         let deadline = self.arena().control.block(self.slot()).deadline.load(Ordering::Relaxed);
-        deadline != 0 && deadline <= monotonic_ns()
+        deadline != 0 && deadline <= now
     }
 
     /// How long the caller of this request goes on waiting; `None` for ever.
@@ -230,7 +233,7 @@ impl Claim {
             .map_err(|word| arena.corrupt(self.slot(), word))
     }
 
-    /// How many workers have taken the request, and whether one of them may have changed it.
+    /// How many workers have died with the request alone, and whether one of them may have changed it.
     pub(crate) fn attempts(&self) -> (u32, bool) {
         let control = &self.arena().control;
         let word = Word(control.word(self.slot()).load(Ordering::Acquire));
@@ -243,12 +246,16 @@ impl Claim {
         if arena.check_process().is_err() {
             return;
         }
+        store_if_new(&arena.control.block(self.slot()).taken_in_run, 0);
         // Before the transition: after it another thread of this process may claim the slot.
         arena.takes.end(self.slot());
         arena.claimed[self.slot()].store(0, Ordering::Release);
         self.settle();
         match ops::step(&arena.control, self.slot(), |word| word.redeliver(arena.me)) {
-            Ok(_) => ops::announce_ready(&arena.control, self.slot()),
+            Ok(_) => {
+                ops::announce_ready(&arena.control, self.slot());
+                arena.show_again();
+            }
             // Nobody waits for the answer any more.
             Err(_) => arena.release(self.slot(), Side::Receiver),
         }

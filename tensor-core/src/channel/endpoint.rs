@@ -164,8 +164,9 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
+        let mut watch = self.arena().watch();
         self.wait(self.awaited(), timeout, look_around, self.arena().ready_bell(), |look| {
-            self.arena().try_take(look)
+            if watch.calls_for(look) { self.arena().try_take(look) } else { Ok(None) }
         })
     }
 
@@ -257,7 +258,13 @@ impl Endpoint {
     }
 
     fn unanswered(&self, claim: &Claim, status: Status) -> Error {
-        let (attempts, not_repeatable) = claim.attempts();
+        let (died_alone, not_repeatable) = claim.attempts();
+        let attempts = match status {
+            // The one that lives counts too.
+            Status::Dropped => died_alone.saturating_add(1),
+            // A death with a batch is an attempt only when it is the last.
+            _ => died_alone.max(1),
+        };
         let reason = match status {
             Status::Dropped => "the worker let go of the request",
             _ if not_repeatable => {
