@@ -39,16 +39,31 @@ pub(crate) fn check(command: &mut Command) -> Result<(), Failure> {
     Err(Failure::new(format!("this command failed: {}", line(command))).found(status.to_string()).code(code))
 }
 
+/// What the program prints.
+///
+/// # Errors
+/// When the program cannot be started or does not end with status 0.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let output = command.output().map_err(|error| cannot_start(command, &error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Failure::new(format!("this command failed: {}", line(command))).found(words))
+}
+
 /// Runs the program and gives its status back, whatever it is.
 ///
 /// # Errors
 /// When the program cannot be started.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, Failure> {
-    command.status().map_err(|error| {
-        Failure::new(format!("cannot start: {}", line(command)))
-            .found(error.to_string())
-            .expected("the program to be on the PATH and executable")
-    })
+    command.status().map_err(|error| cannot_start(command, &error))
+}
+
+fn cannot_start(command: &Command, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot start: {}", line(command)))
+        .found(error.to_string())
+        .expected("the program to be on the PATH and executable")
 }
 
 /// The `cargo` that runs us, so that the toolchain stays the same.

@@ -11,6 +11,7 @@ mod dist;
 mod extension;
 mod failure;
 mod lint;
+mod peers;
 mod python;
 mod repository;
 mod requirements;

@@ -30,6 +30,9 @@ for package in importlib.metadata.distributions():
     if name: print('package', name, package.version)
 ";
 
+/// Prints where packages of pure Python are installed.
+const PLACE: &str = "import sysconfig; print(sysconfig.get_path('purelib'))";
+
 /// Whose environment it is, and so whether packages in it may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -102,6 +105,25 @@ impl Python {
         }
         Self::open(&program, Owner::Repository)
             .map_err(|failure| failure.remedy("delete .venv and try again; it will be made anew"))
+    }
+
+    /// Another environment at `prefix`, made when it is missing: it sees the packages of this one, and this one nothing of it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn beside(&self, prefix: &Path) -> Result<Self, Failure> {
+        let program = interpreter_of(prefix);
+        if !program.exists() {
+            heading(&format!("making {}", prefix.display()));
+            command::prepare(self.command().args(["-m", "venv"]).arg(prefix))?;
+        }
+        let places = command::output(Command::new(&program).args(["-c", PLACE]))?;
+        let here = command::output(self.command().args(["-c", PLACE]))?;
+        let link = Path::new(places.trim()).join("beside.pth");
+        // What lies in it is read after the environment's own packages, which therefore come first.
+        let line = format!("import site; site.addsitedir({:?})\n", here.trim());
+        std::fs::write(&link, line).map_err(|error| Failure::io("write", &link, &error))?;
+        Self::open(&program, Owner::Repository)
     }
 
     fn open(program: &Path, owner: Owner) -> Result<Self, Failure> {

@@ -65,7 +65,7 @@ impl Variant {
 }
 
 /// Where cargo builds.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty());
     repository::root().join(target.map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }

@@ -1,0 +1,208 @@
+//! The tables, as Markdown.
+
+use crate::catalogue::Kind;
+use crate::figures::Table;
+use crate::report::{Report, Row};
+use std::fmt::Write as _;
+
+/// A duration as people write it.
+pub(crate) fn human(nanoseconds: u64) -> String {
+    let value = nanoseconds as f64;
+    match nanoseconds {
+        0..1_000 => format!("{nanoseconds} ns"),
+        1_000..100_000 => format!("{:.1} µs", value / 1e3),
+        100_000..1_000_000 => format!("{:.0} µs", value / 1e3),
+        1_000_000..100_000_000 => format!("{:.1} ms", value / 1e6),
+        _ => format!("{:.0} ms", value / 1e6),
+    }
+}
+
+/// Everything, as a page.
+pub(crate) fn page(report: &Report) -> String {
+    let mut page = String::from("# Side by side with what people use today\n\n");
+    let _ = writeln!(page, "{INTRODUCTION}");
+    let _ = writeln!(page, "{}\n", lines(&report.machine));
+    let _ = writeln!(page, "Versions: {}.\n", list(&report.versions));
+    section(&mut page, report, Table::Limit, "What the machine allows");
+    section(&mut page, report, Table::Ready, "Table R: the request already lies where the system wants it");
+    section(&mut page, report, Table::Written, "Table W: the request is written anew for each call");
+    lost(&mut page, report);
+    if !report.missing.is_empty() {
+        page.push_str("## Not measured\n\n");
+        for missing in &report.missing {
+            let _ =
+                writeln!(page, "- {}, {}, {}: {}", missing.title, missing.pair, missing.wait, missing.reason);
+        }
+    }
+    page
+}
+
+const INTRODUCTION: &str = "A request of 602,112 bytes (f32, 3 × 224 × 224) goes to another process, which answers with one number; every answer is
+checked. Times are medians of the runs, with the lowest and the highest median of a run in brackets. CPU is the time of the processor for one call,
+of the client and of everything else that the system runs. RSS and PSS are those of all its processes together. \"Ours\" says how many times as
+long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
+Client and server have a core each, where it does not say otherwise.
+";
+
+fn lines(pairs: &std::collections::BTreeMap<String, String>) -> String {
+    pairs.iter().map(|(name, value)| format!("- {name}: {value}\n")).collect()
+}
+
+fn list(pairs: &std::collections::BTreeMap<String, String>) -> String {
+    pairs.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+}
+
+fn section(page: &mut String, report: &Report, table: Table, title: &str) {
+    if [false, true].iter().all(|touched| report.table(table, *touched).is_empty()) {
+        return;
+    }
+    let _ = writeln!(page, "## {title}\n");
+    for touched in [false, true] {
+        let rows = report.table(table, touched);
+        if rows.is_empty() {
+            continue;
+        }
+        if table != Table::Limit {
+            let what =
+                if touched { "The server reads the whole request." } else { "The server reads one number." };
+            let _ = writeln!(page, "{what}\n");
+        }
+        page.push_str("| system | languages | waits | p50 | p90 | p99 | p99.9 | CPU client + server | RSS | PSS | processes | ours |\n");
+        page.push_str("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+        for row in rows {
+            let _ = writeln!(page, "{}", line(report, row));
+        }
+        page.push('\n');
+    }
+}
+
+fn line(report: &Report, row: &Row) -> String {
+    let (low, high) = row.spread();
+    let megabytes = |of: fn(&crate::figures::Memory) -> u64| {
+        let bytes = row.median(|run| of(&run.client_memory) + of(&run.server_memory));
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    };
+    let ratio = report.counterpart(row).filter(|_| row.kind == Kind::Peer).map(|ours| {
+        let ratio = row.p50() as f64 / ours.p50() as f64;
+        if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") }
+    });
+    format!(
+        "| {} | {} | {} | {} ({} – {}) | {} | {} | {} | {} + {} | {} | {} | {} | {} |",
+        row.title,
+        if row.kind == Kind::Limit { "" } else { &row.pair },
+        row.wait,
+        human(row.p50()),
+        human(low),
+        human(high),
+        human(row.median(|run| run.p90)),
+        human(row.median(|run| run.p99)),
+        human(row.median(|run| run.p999)),
+        human(row.median(|run| run.client_cpu)),
+        human(row.median(|run| run.server_cpu)),
+        megabytes(|memory| memory.rss),
+        megabytes(|memory| memory.pss),
+        row.median(|run| u64::from(run.processes)),
+        ratio.unwrap_or_default(),
+    )
+}
+
+/// Says plainly where a peer was faster.
+fn lost(page: &mut String, report: &Report) {
+    let faster = |row: &&Row| {
+        row.kind == Kind::Peer && report.counterpart(row).is_some_and(|ours| ours.p50() > row.p50())
+    };
+    let rows: Vec<&Row> = report.rows.iter().filter(faster).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str("## Where a peer was faster\n\n");
+    for row in rows {
+        let ours = report.counterpart(row).map_or(0, Row::p50);
+        let table = if row.table == Table::Ready { "R" } else { "W" };
+        let read = if row.touched { "whole request read" } else { "one number read" };
+        let _ = writeln!(
+            page,
+            "- table {table}, {read}: {}, {}, {}: {} against our {}",
+            row.title,
+            row.pair,
+            row.wait,
+            human(row.p50()),
+            human(ours)
+        );
+    }
+    page.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Program, System};
+    use crate::figures::{Memory, Run};
+
+    fn run(p50: u64) -> Run {
+        let memory = Memory { rss: 3_000_000, pss: 2_000_000 };
+        Run {
+            calls: 10,
+            p50,
+            p90: 2 * p50,
+            p99: 3 * p50,
+            p999: 4 * p50,
+            highest: 5 * p50,
+            client_cpu: 11,
+            server_cpu: 12,
+            client_memory: memory,
+            server_memory: memory,
+            processes: 2,
+            load: 0.0,
+            histogram: String::new(),
+        }
+    }
+
+    fn system(title: &'static str, kind: Kind) -> System {
+        let program = Program::Rust("x");
+        System { name: "x", title, kind, pair: "Rust-Rust", program, waits: &["spinning"], unpinned: false }
+    }
+
+    fn report(peer: u64) -> Report {
+        let mut report = Report::default();
+        for p50 in [2_000, 1_000, 3_000] {
+            report.add(&system("bridge", Kind::Ours), "spinning", true, Table::Ready, false, run(p50));
+        }
+        report.add(&system("other", Kind::Peer), "spinning", true, Table::Ready, false, run(peer));
+        report.add(&system("other", Kind::Peer), "spinning", true, Table::Written, true, run(7));
+        report
+    }
+
+    #[test]
+    fn a_row_has_the_median_of_its_runs_their_spread_and_the_ratio_to_ours() {
+        let page = page(&report(50_000));
+        let ours = "| bridge | Rust-Rust | spinning | 2.0 µs (1.0 µs – 3.0 µs) | 4.0 µs | 6.0 µs | 8.0 µs | 11 ns + 12 ns | 6 MB | 4 MB | 2 |  |";
+        assert!(page.contains(ours), "{page}");
+        assert!(page.contains("| other | Rust-Rust | spinning | 50.0 µs (50.0 µs – 50.0 µs) |"), "{page}");
+        assert!(page.contains("| 25 × |"), "{page}");
+        assert!(!page.contains("faster\n"), "{page}");
+    }
+
+    #[test]
+    fn the_tables_are_apart_and_the_fastest_row_is_first() {
+        let page = page(&report(1_000));
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} in {page}"));
+        assert!(at("## Table R") < at("| other") && at("| other") < at("| bridge"));
+        assert!(at("| bridge") < at("## Table W"));
+        assert!(at("## Table W") < at("The server reads the whole request."));
+    }
+
+    #[test]
+    fn a_row_that_is_lost_and_a_system_that_is_missing_are_said() {
+        let mut report = report(1_000);
+        report.miss(&system("absent", Kind::Peer), "blocking", "no such package".to_owned());
+        report.miss(&system("absent", Kind::Peer), "blocking", "no such package".to_owned());
+        let page = page(&report);
+        assert!(
+            page.contains(
+                "- table R, one number read: other, Rust-Rust, spinning: 1.0 µs against our 2.0 µs"
+            )
+        );
+        assert_eq!(page.matches("- absent, Rust-Rust, blocking: no such package").count(), 1);
+    }
+}

@@ -1,0 +1,50 @@
+//! Pictures: bars of medians on a logarithmic axis, and lines over one.
+
+use crate::catalogue::Kind;
+use crate::figures::Table;
+use crate::markdown::human;
+use crate::report::Report;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::error::Error;
+use std::path::Path;
+
+const ROW: i32 = 24;
+const LABELS: i32 = 440;
+const WIDTH: i32 = 1000;
+const TOP: i32 = 44;
+
+fn colour(kind: Kind) -> RGBColor {
+    match kind {
+        Kind::Limit => RGBColor(150, 150, 150),
+        Kind::Ours => RGBColor(38, 110, 180),
+        Kind::Peer => RGBColor(214, 137, 60),
+    }
+}
+
+/// The medians of a table, and of the machine's limits.
+pub(crate) fn bars(path: &Path, report: &Report, table: Table, title: &str) -> Result<(), Box<dyn Error>> {
+    let mut rows = report.table(Table::Limit, false);
+    rows.extend(report.table(table, false));
+    rows.sort_by_key(|row| row.p50());
+    let height = TOP + ROW * rows.len() as i32 + 16;
+    let root = SVGBackend::new(path, (WIDTH as u32, height as u32)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let font = |size: i32| ("sans-serif", size).into_font().color(&BLACK);
+    let at = |style: TextStyle<'static>, side| style.pos(Pos::new(side, VPos::Center));
+    let legend = "median of a call, logarithmic; blue: tensorbridge, grey: what the machine allows";
+    root.draw(&Text::new(format!("{title}: {legend}"), (10, 20), at(font(14), HPos::Left)))?;
+    let longest = rows.iter().map(|row| row.p50()).max().unwrap_or(1).max(1_000) as f64;
+    for (index, row) in rows.iter().enumerate() {
+        let top = TOP + ROW * index as i32;
+        let share = (row.p50().max(100) as f64 / 100.0).log10() / (longest / 100.0).log10();
+        let end = LABELS + ((share * f64::from(WIDTH - LABELS - 80)) as i32).max(2);
+        root.draw(&Rectangle::new([(LABELS, top + 4), (end, top + ROW - 4)], colour(row.kind).filled()))?;
+        let languages = if row.kind == Kind::Limit { String::new() } else { format!(", {}", row.pair) };
+        let label = format!("{}{languages}, {}", row.title.replace("**", ""), row.wait);
+        root.draw(&Text::new(label, (LABELS - 8, top + ROW / 2), at(font(13), HPos::Right)))?;
+        root.draw(&Text::new(human(row.p50()), (end + 6, top + ROW / 2), at(font(13), HPos::Left)))?;
+    }
+    root.present()?;
+    Ok(())
+}
