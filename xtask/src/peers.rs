@@ -66,7 +66,7 @@ fn install(python: &mut Python, only: &[String]) -> BTreeMap<&'static str, Strin
 fn build(place: &Path, python: &Python) -> Result<(), Failure> {
     heading("building the programs that measure");
     let mut build = command::cargo();
-    build.args(["build", "--quiet", "--release", "--workspace", "--locked"]);
+    build.args(["build", "--quiet", "--release", "--workspace"]);
     build.current_dir(repository::root().join("benches").join("peers").join("rivals"));
     build.env("CARGO_TARGET_DIR", place.join("cargo")).env("PYO3_PYTHON", &python.program);
     command::prepare(&mut build)
