@@ -61,19 +61,29 @@ impl Arena {
         let order = if self.reply.is_some() { RunOrder::Free } else { RunOrder::OfEachSender };
         let now = monotonic_ns();
         let is_alone = |slot: usize| self.is_alone(slot, now);
-        loop {
+        // More that nobody waits for than there are slots come only from a peer that makes them up.
+        for _ in 0..self.slots() {
             let Some(taken) = take_run(&self.control, self.me, max, order, look, is_alone) else {
                 return Ok(None);
             };
             let alone = taken.len() == 1;
-            let claims = taken.iter().map(|seen| {
-                let claim = self.claim(seen.slot, seen.word, Side::Receiver, now)?;
-                if !alone {
-                    self.control.block(seen.slot).taken_in_run.store(1, Ordering::Relaxed);
+            let (mut claims, mut garbled) = (Vec::with_capacity(taken.len()), Ok(()));
+            for seen in &taken {
+                match self.claim(seen.slot, seen.word, Side::Receiver, now) {
+                    Ok(claim) => {
+                        if !alone {
+                            self.control.block(seen.slot).taken_in_run.store(1, Ordering::Relaxed);
+                        }
+                        claims.push(claim);
+                    }
+                    Err(error) => garbled = Err(error),
                 }
-                Ok(claim)
-            });
-            let claims = claims.collect::<Result<Vec<_>, Error>>()?;
+            }
+            if garbled.is_err() {
+                // A peer garbled one word; what others sent is there for the next look.
+                claims.iter().for_each(Claim::put_back);
+            }
+            garbled?;
             if alone && claims[0].is_expired(now) {
                 claims[0].expire()?;
                 continue;
@@ -85,6 +95,7 @@ impl Arena {
             }
             return Ok(Some(ClaimRun { claims }));
         }
+        Ok(None)
     }
 
     /// Whether a request is never in a run with others: one that a worker died with, or that nobody waits for any more.
@@ -102,6 +113,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::RING_ORDER;
     use super::super::shared::Shared;
     use super::super::testing::{RECEIVER, SENDER, three};
     use super::super::ticket::Ticket;
@@ -123,6 +135,26 @@ mod tests {
 
     fn phase(arena: &Arena, slot: usize) -> Option<Phase> {
         Word(arena.control().word(slot).load(Ordering::Acquire)).phase()
+    }
+
+    #[test]
+    fn what_lies_beside_a_garbled_word_is_not_lost() {
+        let [host, _, receiver] = three(false, RING_ORDER);
+        (4..7).for_each(|slot| send(&host, SENDER, slot));
+        let held = receiver.try_take(Look::Words).unwrap().unwrap();
+        assert_eq!(held.slot(), 4);
+        send(&host, SENDER, 3);
+        // Says of a record in hand that it is ready.
+        let taken = host.control().word(4).load(Ordering::Acquire);
+        let ready = ops::step(host.control(), 4, |word| word.redeliver(RECEIVER)).unwrap();
+        assert!(ready.is(Phase::Ready));
+        let error = receiver.try_take_run(8, Look::Words).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        host.control().word(4).store(taken, Ordering::Release);
+        drop(held);
+        let received = || receiver.try_take_run(8, Look::Words).unwrap().map(|run| slots(&run));
+        assert_eq!([received(), received(), received()], [Some(vec![5, 6]), Some(vec![3]), None]);
+        assert_eq!(host.free_slots(), SLOTS);
     }
 
     #[test]

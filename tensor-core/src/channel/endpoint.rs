@@ -208,7 +208,8 @@ impl Endpoint {
             let next = |look| self.arena().next_run(max, look);
             let first = self.wait("a request", left, look_around, bell, next)?;
             if !first.is_complete {
-                let wait = max_wait.saturating_sub(first.age);
+                let left = timeout.map_or(max_wait, |timeout| timeout.saturating_sub(start.elapsed()));
+                let wait = max_wait.saturating_sub(first.age).min(left);
                 let grown = |look| {
                     let now = self.arena().next_run(max, look)?;
                     Ok(now.is_none_or(|now| now.is_complete || now.slot != first.slot).then_some(()))

@@ -30,7 +30,7 @@ pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
-pub(crate) use requests::{adopted_requests, each};
+pub(crate) use requests::{adopted_requests, adopted_rows, each};
 pub use run::{ReceivedRun, Records};
 pub use sender::Sender;
 pub(crate) use traced::{TracedCall, TracedServe, carry_current};

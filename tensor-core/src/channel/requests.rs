@@ -1,4 +1,4 @@
-//! Requests that were taken together.
+//! Requests, or one-way records, that were taken together.
 
 use super::adopted_parts;
 use crate::arena::{Claim, Half};
@@ -15,6 +15,21 @@ use crate::view::RawParts;
 /// As [`adopted_parts`], of every claim.
 pub(crate) unsafe fn adopted_requests(claims: &[Claim]) -> Result<Vec<RawParts>, Error> {
     // SAFETY: passed on to the caller.
+    unsafe { adopted_rows(claims, Claim::refuse) }
+}
+
+/// What was sent in neighbouring slots. What is garbled is told to `garbled_one`, and the others are put back for the next look.
+///
+/// # Errors
+/// [`Error::Corrupt`] when a sender does not state a complete record.
+///
+/// # Safety
+/// As [`adopted_parts`], of every claim.
+pub(crate) unsafe fn adopted_rows(
+    claims: &[Claim],
+    garbled_one: impl Fn(&Claim, &Error),
+) -> Result<Vec<RawParts>, Error> {
+    // SAFETY: passed on to the caller.
     let adopted = |claim: &Claim| unsafe { adopted_parts(claim, Half::Request) };
     let mut rows = Vec::with_capacity(claims.len());
     let mut garbled = None;
@@ -22,7 +37,7 @@ pub(crate) unsafe fn adopted_requests(claims: &[Claim]) -> Result<Vec<RawParts>,
         match adopted(claim) {
             Ok(row) => rows.push(row),
             Err(error) => {
-                claim.refuse(&error);
+                garbled_one(claim, &error);
                 garbled = garbled.or(Some(error));
             }
         }

@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut, Index};
 
-use super::adopted_parts;
-use crate::arena::{Claim, ClaimRun, Half};
+use super::adopted_rows;
+use crate::arena::{Claim, ClaimRun};
 use crate::error::Error;
 use crate::tally::CopyReason;
 use crate::trace::TraceContext;
@@ -86,14 +86,13 @@ pub struct ReceivedRun<R: Record> {
 
 impl<R: Record> ReceivedRun<R> {
     /// # Errors
-    /// [`Error::Corrupt`] when a sender does not state a complete record.
+    /// [`Error::Corrupt`] when a sender does not state a complete record, which is lost; the others are put back.
     ///
     /// # Safety
     /// `R::SCHEMA` must be the request schema of the claims' arena, and the arena that of a one-way channel.
     pub(super) unsafe fn adopt(claims: ClaimRun) -> Result<Self, Error> {
         // SAFETY: the caller vouches for the schema, and the claims are kept beside the view.
-        let rows = claims.iter().map(|claim| unsafe { adopted_parts(claim, Half::Request) });
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let rows = unsafe { adopted_rows(&claims, |_, _| {}) }?;
         // SAFETY: claims are on neighbouring slots in their order, and as long as they are held, the slots of a channel are
         // this process's alone.
         let records = unsafe { Records::new(rows) };

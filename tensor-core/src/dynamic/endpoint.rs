@@ -476,3 +476,38 @@ pub fn supervisor(identity: &str) -> Result<Option<std::os::fd::OwnedFd>, Error>
     let io = |source| Error::Io { what: "watching the supervisor", source };
     process.as_fd().try_clone_to_owned().map(Some).map_err(io)
 }
+
+#[cfg(all(test, connects))]
+mod tests {
+    use super::*;
+    use crate::schema::{DType, Field, Shape};
+
+    #[test]
+    fn a_garbled_record_of_a_run_is_lost_alone() {
+        let schema =
+            Schema::new("garbled", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap();
+        let name = format!("garbledrecord.p{}", std::process::id());
+        let settings = HostSettings { slots: 4, ring_order: true, ..HostSettings::new(&name) };
+        let mut nothing = || Ok(());
+        let host = DynHost::create(&settings, schema, None, &mut nothing).unwrap();
+        let options = || EndpointOptions {
+            name: name.clone(),
+            timeout: Some(Duration::from_secs(10)),
+            strategy: WaitStrategy::default(),
+            request: None,
+            reply: None,
+        };
+        let sender = DynSender::connect(options(), &mut nothing).unwrap();
+        let receiver = DynReceiver::connect(options(), &mut nothing).unwrap();
+        // The second says of itself that its required field is absent.
+        for presence in [1, 0, 1] {
+            let claim = sender.endpoint.loan(None, &mut nothing).unwrap();
+            claim.publish(presence, |_| None, false, 0, None).unwrap();
+        }
+        let error = receiver.try_receive_many(3).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        let rows = || receiver.try_receive_many(3).unwrap().map(|run| run.run());
+        assert_eq!([rows(), rows(), rows()], [Some(Some(1)), Some(Some(1)), None]);
+        assert_eq!(host.free_slots(), 4);
+    }
+}

@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn a_server_waits_for_a_longer_run_until_its_own_deadline_at_most() {
+        let (_host, client, server) = meeting("patient", 4);
+        let mut nothing = || Ok(());
+        let call = client.endpoint.loan(None, &mut nothing).unwrap();
+        call.publish(1, |_| None, true, 0, None).unwrap();
+        let (hour, moment) = (Duration::from_secs(3600), Duration::from_millis(20));
+        let exchange = server.receive_many(4, hour, Some(moment), &mut nothing).unwrap();
+        assert_eq!(exchange.request.run(), Some(1));
+        let error = server.receive_many(4, hour, Some(moment), &mut nothing).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    }
+
+    #[test]
     fn a_garbled_request_is_refused_and_the_next_one_answered() {
         let (host, client, server) = meeting("garbled", 2);
         let mut nothing = || Ok(());

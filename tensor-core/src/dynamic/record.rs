@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lease::Heap;
 use super::{FieldView, Lease, MAX_VIEW_RANK};
 use crate::arena::{Claim, ClaimRun, Half};
-use crate::channel::{adopted_parts, adopted_requests, parts_of};
+use crate::channel::{adopted_parts, adopted_requests, adopted_rows, parts_of};
 use crate::error::Error;
 use crate::schema::{Column, Extent, Schema};
 use crate::tally::CopyReason;
@@ -70,12 +70,11 @@ impl DynRecord {
     /// A run of records out of a one-way channel. What is beyond each record's own lengths is filled with the fields' pads.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when a sender does not state a complete record.
+    /// [`Error::Corrupt`] when a sender does not state a complete record, which is lost; the others are put back.
     pub(super) fn received_run(claims: ClaimRun) -> Result<DynRecord, Error> {
         // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the claims.
-        let rows = claims.iter().map(|claim| unsafe { adopted_parts(claim, Half::Request) });
-        let rows = rows.collect::<Result<_, _>>()?;
-        let mut record = DynRecord::adopted_run(Arc::new(Lease::slots(claims)), rows, false);
+        let rows = unsafe { adopted_rows(&claims, |_, _| {}) }?;
+        let mut record = DynRecord::adopted_run(Arc::new(Lease::slots(claims)), rows.into(), false);
         record.received = true;
         Ok(record)
     }

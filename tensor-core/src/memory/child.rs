@@ -12,6 +12,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 /// How much of the end of a child's standard error is kept.
 const TAIL: usize = 4096;
 
+/// How much the system keeps of what a child has said and nobody has read.
+const PIPE: usize = 1 << 16;
+
 /// Ends an [`Attended::wait`] from another thread.
 #[derive(Debug)]
 pub(crate) struct Alarm {
@@ -110,10 +113,12 @@ impl Attended {
         text.trim_end().to_owned()
     }
 
-    /// Copies what it has said to this process's standard error.
+    /// Copies what it has said to this process's standard error, as much of it as a pipe holds: one that never stops talking
+    /// must not keep this process from everything else.
     fn pass_on(&mut self) {
         let mut bytes = [0; 4096];
-        while let Some(stderr) = &mut self.stderr {
+        for _ in 0..PIPE / bytes.len() {
+            let Some(stderr) = &mut self.stderr else { return };
             match stderr.read(&mut bytes) {
                 Ok(0) => self.stderr = None,
                 Ok(count) => {
@@ -146,6 +151,8 @@ fn timespec(duration: Duration) -> Timespec {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
 
     fn shell(script: &str) -> Attended {
@@ -166,6 +173,39 @@ mod tests {
         assert_eq!(end_of(&mut child).code(), Some(3));
         let tail = child.tail();
         assert!(tail.ends_with("line 2000") && tail.starts_with("line "), "{tail}");
+    }
+
+    #[test]
+    fn a_child_that_never_stops_talking_can_be_stopped() {
+        const TEST: &str = "memory::child::tests::a_child_that_never_stops_talking_can_be_stopped";
+        const TALKS: &str = "TENSORBRIDGE_TEST_TALKS";
+        if std::env::var_os(TALKS).is_some() {
+            let mut child = shell("exec yes >&2");
+            // From here on each write waits for the slow reader, while the child gets ahead.
+            std::io::stderr().write_all(&[b'\n'; PIPE + PIPE / 2]).unwrap();
+            assert!(child.wait(None, Duration::from_secs(1)).unwrap().is_none());
+            assert!(child.kill().unwrap().code().is_none());
+            println!("\nstopped");
+            return;
+        }
+        // Its standard error is read more slowly than the child talks.
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", TEST, "--nocapture"])
+            .env(TALKS, "")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut stderr = process.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while stderr.read(&mut bytes).is_ok_and(|count| count > 0) {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let said = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert_eq!(said.map_while(Result::ok).filter(|line| line == "stopped").count(), 1);
+        assert!(process.wait().unwrap().success());
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! Generated Python modules as files: several schemas share one, each writes and checks its own class.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::Schema;
 use super::export::HEADER;
 
 /// Set to `write`, tests write what they otherwise compare.
 const VARIABLE: &str = "TENSORBRIDGE_EXPORT";
+
+/// How long another process's lock on the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How the line above each class begins.
 const MARK: &str = "# Rust: `";
@@ -57,7 +61,7 @@ impl Export<'_> {
         let Export { shown, class, .. } = self;
         let mut text = String::new();
         let read = File::open(&self.file).and_then(|mut file| {
-            file.lock_shared()?;
+            locked(PATIENCE, || file.try_lock_shared())?;
             file.read_to_string(&mut text)
         });
         if let Err(error) = read {
@@ -91,7 +95,7 @@ impl Export<'_> {
         }
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&self.file);
         let mut file = options.map_err(failed)?;
-        file.lock().map_err(failed)?;
+        locked(PATIENCE, || file.try_lock()).map_err(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         let mut module = Module::parse(&text);
@@ -106,6 +110,22 @@ impl Export<'_> {
             file.write_all(new.as_bytes()).map_err(failed)?;
         }
         Ok(())
+    }
+}
+
+/// Waits for a file's lock, which others need for a moment; one of them may be stopped.
+fn locked(patience: Duration, attempt: impl Fn() -> Result<(), TryLockError>) -> std::io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
+                let text = format!("another process has had it locked for {patience:?}: is it stopped?");
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
     }
 }
 
@@ -201,6 +221,20 @@ mod tests {
         assert!(problem.contains("found        x = tb.f32()\n  expected     x = tb.f16()"), "{problem}");
         changed.write().unwrap();
         assert_eq!(changed.check(), Ok(()));
+    }
+
+    #[test]
+    fn whoever_keeps_the_file_locked_keeps_nobody_for_ever() {
+        let scratch = Scratch::new("locked");
+        let export = scratch.export("Image", DType::F32);
+        export.write().unwrap();
+        let open = || File::open(&export.file).unwrap();
+        let (keeps, file) = (open(), open());
+        keeps.lock().unwrap();
+        let error = locked(Duration::from_millis(10), || file.try_lock_shared()).unwrap_err();
+        assert!(error.to_string().contains("is it stopped?"), "{error}");
+        drop(keeps);
+        locked(Duration::ZERO, || file.try_lock_shared()).unwrap();
     }
 
     #[test]

@@ -114,8 +114,8 @@ impl Attendant {
     }
 }
 
-/// A waker is the program's code; one that panics must not take this thread from all others.
-fn wake(waker: Waker) {
+/// A waker is the program's code; one that panics must not take this thread, or their wake-up, from all others.
+pub(super) fn wake(waker: Waker) {
     if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
         tracing::error!(target: "tensorbridge", "a waker panicked");
     }

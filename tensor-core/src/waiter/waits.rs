@@ -106,7 +106,7 @@ impl Waits {
         table.closed = Some(what);
         table.wake_all(&mut wakers);
         drop(table);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(attendant::wake);
     }
 
     /// Notes that an operation waits, and tells the attendant if it would not notice by itself. What the operation waits
@@ -173,7 +173,7 @@ impl Waits {
         table.attended = false;
         table.wake_all(&mut wakers);
         drop(table);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(attendant::wake);
     }
 
     /// Takes an operation off the table, because it is done or dropped. Whether it was still there.
