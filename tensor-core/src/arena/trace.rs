@@ -24,7 +24,7 @@ impl Claim {
     pub(crate) fn attempt(&self) -> (u32, bool) {
         let block = self.arena().control().block(self.slot());
         let redelivered = block.redelivered.load(Ordering::Relaxed) != 0;
-        (block.attempts.load(Ordering::Relaxed).max(1), redelivered)
+        (block.attempts.load(Ordering::Relaxed).saturating_add(1), redelivered)
     }
 }
 
