@@ -69,7 +69,7 @@
 pub use tensor_core::__private;
 pub use tensor_core::channel::{
     Channel, ChannelBuilder, EndpointBuilder, FieldRef, Loan, Received, ReceivedRun, Receiver, Records,
-    SendError, Sender,
+    SendError, Sender, WhenFull,
 };
 #[cfg(all(
     target_os = "linux",

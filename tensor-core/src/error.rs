@@ -130,7 +130,7 @@ pub enum Error {
         /// What needed one.
         what: &'static str,
     },
-    /// Every slot is in use.
+    /// Every slot is in use, or this client holds as many as it may.
     #[error(transparent)]
     Full(Box<Full>),
     /// This platform or kernel lacks what connecting needs.
@@ -371,13 +371,15 @@ pub struct SchemaMismatch {
     pub difference: Difference,
 }
 
-/// An arena without a free slot, and who has them.
+/// An arena without a free slot, or a client that may hold no more of them, and who has them.
 #[derive(Debug)]
 pub struct Full {
     /// The name of the arena.
     pub arena: String,
     /// How many slots it has.
     pub slots: usize,
+    /// How many slots this client may hold at once, when it holds them all; `None` when no slot was free.
+    pub budget: Option<usize>,
     /// How long was waited for one.
     pub waited: Duration,
     /// Who holds slots, most first.
@@ -403,7 +405,21 @@ pub struct Holder {
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no free slot among the {} of `{}` after {:?}", self.slots, self.arena, self.waited)?;
+        match self.budget {
+            None => {
+                write!(
+                    f,
+                    "no free slot among the {} of `{}` after {:?}",
+                    self.slots, self.arena, self.waited
+                )?;
+            }
+            Some(budget) => write!(
+                f,
+                "this client still holds all {budget} of the {} slots of `{}` that it may hold at once, after {:?}: drop replies \
+                 that are done with, call less at once, or allow it more (`max_slots`, and the service's `slots_per_client`)",
+                self.slots, self.arena, self.waited
+            )?,
+        }
         for holder in &self.holders {
             let Holder { pid, command, how, slots, oldest, fields } = holder;
             match pid {
@@ -531,6 +547,7 @@ mod tests {
         let full = Full {
             arena: "resnet".into(),
             slots: 2,
+            budget: None,
             waited: Duration::from_secs(1),
             holders: vec![Holder {
                 pid: Some(7),

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use tensor_core::Error;
 use tensor_core::describe::{Description, Kind, describe, describe_timeout};
 use tensor_core::dynamic::{
     DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings, LookAround,
 };
 use tensor_core::schema::{DType, Dim, Extent, Field, Schema, Shape};
-use tensor_core::{Error, WaitStrategy};
 
 fn tokens() -> Schema {
     let ids = Field::new("ids", DType::I64, Shape::new(&[Extent::Dim(0)]));
@@ -34,13 +34,7 @@ fn connect<T>(
     name: &str,
     endpoint: impl FnOnce(EndpointOptions, LookAround<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let options = EndpointOptions {
-        name: name.to_owned(),
-        timeout: Some(Duration::from_secs(30)),
-        strategy: WaitStrategy::default(),
-        request: None,
-        reply: None,
-    };
+    let options = EndpointOptions { timeout: Some(Duration::from_secs(30)), ..EndpointOptions::new(name) };
     endpoint(options, &mut || Ok(()))
 }
 

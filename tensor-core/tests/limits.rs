@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tensor_core::Error;
 use tensor_core::dynamic::{DynHost, DynReceiver, DynSender, EndpointOptions, HostSettings};
 use tensor_core::schema::{DType, Extent, Field, Schema, Shape};
-use tensor_core::{Error, WaitStrategy};
 
 /// Runs `body` in a process of its own: limits are the process's.
 fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
@@ -33,13 +33,7 @@ fn settings(name: &str) -> HostSettings {
 }
 
 fn connect(name: &str) -> Result<DynSender, Error> {
-    let options = EndpointOptions {
-        name: name.to_owned(),
-        timeout: Some(Duration::from_secs(10)),
-        strategy: WaitStrategy::default(),
-        request: None,
-        reply: None,
-    };
+    let options = EndpointOptions { timeout: Some(Duration::from_secs(10)), ..EndpointOptions::new(name) };
     DynSender::connect(options, &mut || Ok(()))
 }
 
@@ -215,13 +209,8 @@ fn a_process_in_a_pid_namespace_of_its_own_takes_part() {
     };
     let name = format!("apart.p{}", std::process::id());
     let receive = || {
-        let options = EndpointOptions {
-            name: name.clone(),
-            timeout: Some(Duration::from_secs(20)),
-            strategy: WaitStrategy::default(),
-            request: None,
-            reply: None,
-        };
+        let options =
+            EndpointOptions { timeout: Some(Duration::from_secs(20)), ..EndpointOptions::new(&name) };
         let receiver = DynReceiver::connect(options, &mut || Ok(())).unwrap();
         drop(receiver.receive(Some(Duration::from_secs(20)), &mut || Ok(())).unwrap());
         receiver

@@ -34,13 +34,7 @@ fn host(name: &str) -> DynHost {
 }
 
 fn options(name: &str) -> EndpointOptions {
-    EndpointOptions {
-        name: name.to_owned(),
-        timeout: Some(PATIENCE),
-        strategy: WaitStrategy::Block,
-        request: None,
-        reply: None,
-    }
+    EndpointOptions { timeout: Some(PATIENCE), strategy: WaitStrategy::Block, ..EndpointOptions::new(name) }
 }
 
 fn nothing() -> Result<(), Error> {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
+use tensor_core::Error;
 use tensor_core::dynamic::{
     DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
 };
 use tensor_core::schema::{DType, Dim, Extent, Field, Schema, Shape};
-use tensor_core::{Error, WaitStrategy};
 
 fn image() -> Schema {
     let pixels = Field::new("pixels", DType::F32, Shape::new(&[Extent::Fixed(3), Extent::Fixed(5)]));
@@ -33,13 +33,7 @@ fn settings(name: &str, slots: usize) -> HostSettings {
 }
 
 fn options(name: &str) -> EndpointOptions {
-    EndpointOptions {
-        name: name.to_owned(),
-        timeout: Some(Duration::from_millis(200)),
-        strategy: WaitStrategy::default(),
-        request: None,
-        reply: None,
-    }
+    EndpointOptions { timeout: Some(Duration::from_millis(200)), ..EndpointOptions::new(name) }
 }
 
 fn socket_of(name: &str) -> PathBuf {

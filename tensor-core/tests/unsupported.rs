@@ -19,13 +19,8 @@ fn connecting_and_hosting_say_what_they_need() {
     let hosting = DynHost::create(&settings, schema, None, &mut || Ok(())).map(drop).unwrap_err();
     assert!(matches!(hosting, Error::Unsupported { .. }), "{hosting}");
 
-    let options = EndpointOptions {
-        name: "unsupported".to_owned(),
-        timeout: Some(Duration::from_millis(1)),
-        strategy: WaitStrategy::default(),
-        request: None,
-        reply: None,
-    };
+    let options =
+        EndpointOptions { timeout: Some(Duration::from_millis(1)), ..EndpointOptions::new("unsupported") };
     let connecting = DynSender::connect(options, &mut || Ok(())).map(drop).unwrap_err();
     assert!(matches!(connecting, Error::Unsupported { .. }), "{connecting}");
     assert!(connecting.to_string().contains("Linux"), "{connecting}");

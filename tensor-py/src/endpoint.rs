@@ -21,7 +21,7 @@ use crate::pins;
 use crate::port::Port;
 use crate::record::{Handle, Origin};
 use crate::schema::Schema;
-use crate::wait::{detached, strategy, timeout as seconds};
+use crate::wait::{budget, detached, strategy, timeout as seconds, when_full};
 
 fn options(
     name: &str,
@@ -29,14 +29,17 @@ fn options(
     wait: &str,
     request: Option<&Schema>,
     reply: Option<&Schema>,
+    (full, slots): (&str, Option<i64>),
 ) -> PyResult<EndpointOptions> {
     let schema = |schema: Option<&Schema>| schema.map(|schema| (*schema.inner).clone());
     Ok(EndpointOptions {
-        name: name.to_owned(),
         timeout,
         strategy: strategy(wait)?,
         request: schema(request),
         reply: schema(reply),
+        when_full: when_full(full)?,
+        max_slots: budget("max_slots", slots)?,
+        ..EndpointOptions::new(name)
     })
 }
 
@@ -52,7 +55,8 @@ macro_rules! endpoint {
         #[pymethods]
         impl $class {
             #[new]
-            #[pyo3(signature = (name, *, timeout, wait, strict, request = None, reply = None))]
+            #[pyo3(signature = (name, *, timeout, wait, strict, request = None, reply = None, when_full = "block", max_slots = None))]
+            #[expect(clippy::too_many_arguments, reason = "keywords of a Python function")]
             fn new(
                 py: Python<'_>,
                 name: String,
@@ -61,9 +65,11 @@ macro_rules! endpoint {
                 strict: bool,
                 request: Option<&Schema>,
                 reply: Option<&Schema>,
+                when_full: &str,
+                max_slots: Option<i64>,
             ) -> PyResult<$class> {
                 let timeout = seconds(timeout)?;
-                let options = options(&name, timeout, wait, request, reply)?;
+                let options = options(&name, timeout, wait, request, reply, (when_full, max_slots))?;
                 let endpoint = detached(py, || Ok(()), |look| <$endpoint>::connect(options, look))?;
                 pins::remember(endpoint.watch());
                 let what = const { lower(stringify!($class)) };
@@ -152,6 +158,12 @@ const fn lower(class: &str) -> &'static str {
 }
 
 endpoint!(Sender, DynSender, "Sends records.", {
+    /// How many records were dropped for newer ones.
+    #[getter]
+    fn dropped(&self) -> PyResult<u64> {
+        Ok(self.port.get()?.dropped())
+    }
+
     fn loan(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
         let (sender, timeout) = (self.port.get()?, seconds(timeout)?);
         let record = detached(py, || self.port.glance(), |look| sender.loan(timeout, look))?;

@@ -75,7 +75,8 @@ fn doc(name: &str) -> &'static str {
         "OutOfMemory" => "The arena does not fit into memory.",
         "TooManyFiles" => "No file descriptors are left.",
         "Full" => {
-            "Every slot was in use for the whole timeout. `holders` says who holds them, and since when."
+            "Every slot was in use for the whole timeout. `holders` says who holds them, and since when.\n\n\
+             `budget` is None, or how many slots this client may hold at once, when it is those that were in use."
         }
         "Unsupported" => "The platform or the kernel lacks something.",
         "Io" => "The system refused something that has no code of its own.",
@@ -171,9 +172,9 @@ fn describe(exception: &Bound<'_, PyAny>, error: Error) -> PyResult<()> {
         Error::OutOfMemory { bytes, reason } => set!(bytes, reason),
         Error::TooManyFiles { what } => set!(what, errno = libc::EMFILE),
         Error::Full(full) => {
-            let Full { arena, slots, waited, holders } = *full;
+            let Full { arena, slots, budget, waited, holders } = *full;
             let holders = pins::holders(exception.py(), holders)?;
-            set!(arena, slots, waited = waited.as_secs_f64(), holders)
+            set!(arena, slots, budget, waited = waited.as_secs_f64(), holders)
         }
         Error::Unsupported { what, needs } => set!(what, needs),
         Error::Io { what, source } => set!(what, errno = source.raw_os_error()),

@@ -14,7 +14,7 @@ use crate::errors::raise;
 use crate::metrics::Metrics;
 use crate::pins;
 use crate::schema::Schema;
-use crate::wait::{detached, timeout as seconds};
+use crate::wait::{budget, detached, timeout as seconds};
 use crate::worker::{Health, Worker, health};
 
 /// Hosts an arena until it is closed.
@@ -36,7 +36,7 @@ impl Host {
 impl Host {
     /// Takes the name. With a reply it is a service, else a one-way channel.
     #[new]
-    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false, max_attempts = 3, timeout = None))]
+    #[pyo3(signature = (name, request, reply = None, *, slots, sparse = false, mutates_request = false, ring_order = false, max_attempts = 3, timeout = None, slots_per_client = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of a Python function")]
     fn new(
         py: Python<'_>,
@@ -49,8 +49,10 @@ impl Host {
         ring_order: bool,
         max_attempts: u32,
         timeout: Option<f64>,
+        slots_per_client: Option<i64>,
     ) -> PyResult<Host> {
         let timeout = seconds(timeout)?;
+        let slots_per_client = budget("slots_per_client", slots_per_client)?;
         let settings = HostSettings {
             name: name.clone(),
             slots,
@@ -59,6 +61,7 @@ impl Host {
             ring_order,
             max_attempts,
             timeout,
+            slots_per_client,
         };
         let schema = |schema: &Schema| (*schema.inner).clone();
         let (request, reply) = (schema(request), reply.map(schema));

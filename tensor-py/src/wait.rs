@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use tensor_core::channel::WhenFull;
 use tensor_core::dynamic::LookAround;
 use tensor_core::{Error, WaitStrategy};
 
@@ -79,4 +80,25 @@ pub(crate) fn strategy(name: &str) -> PyResult<WaitStrategy> {
             "wait is \"adaptive\", \"spin\" or \"block\"; found {other:?}"
         ))),
     }
+}
+
+/// What a loan does when no slot is free, as Python states it.
+pub(crate) fn when_full(name: &str) -> PyResult<WhenFull> {
+    match name {
+        "block" => Ok(WhenFull::Block),
+        "reject" => Ok(WhenFull::Reject),
+        "drop_oldest" => Ok(WhenFull::DropOldest),
+        other => Err(PyValueError::new_err(format!(
+            "when_full is \"block\", \"reject\" or \"drop_oldest\"; found {other:?}"
+        ))),
+    }
+}
+
+/// How many slots a client may hold at once, as Python states it.
+pub(crate) fn budget(what: &str, slots: Option<i64>) -> PyResult<Option<u32>> {
+    let Some(slots) = slots else { return Ok(None) };
+    if slots < 1 {
+        return Err(PyValueError::new_err(format!("{what} is 1 or more, or None; found {slots}")));
+    }
+    Ok(Some(u32::try_from(slots).unwrap_or(u32::MAX)))
 }

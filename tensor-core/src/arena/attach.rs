@@ -57,6 +57,7 @@ impl Arena {
             host_uid: header.host_uid,
             created: header.created,
             name: header.name,
+            slots_per_client: header.slots_per_client,
             ..Header::new("", &plan, &layout, header.flags, header.epoch)
         };
         if recomputed != header {
@@ -118,7 +119,7 @@ mod tests {
 
     fn host() -> Arena {
         let plan = Plan { slots: 20, request: schema("attach.request"), reply: Some(schema("attach.reply")) };
-        Arena::create("attach", plan, 0).unwrap()
+        Arena::create("attach", plan, 0, 0).unwrap()
     }
 
     fn attach(control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {

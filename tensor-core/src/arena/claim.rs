@@ -75,6 +75,9 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if *self.held.get_mut() {
             self.arena.release(self.slot, self.side);
+            if self.side == Side::Sender {
+                self.arena.budget.give_back();
+            }
         }
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Header {
     pub(crate) created: u64,
     /// The name of the meeting point, padded with zeros.
     pub(crate) name: [u8; 64],
+    /// How many slots each client of a service may hold at once; 0 for as many as there are.
+    pub(crate) slots_per_client: u32,
+    pub(crate) reserved: u32,
 }
 
 impl Header {
@@ -77,6 +80,8 @@ impl Header {
             host_uid: user_id(),
             created: since_1970.as_nanos() as u64,
             name: padded,
+            slots_per_client: 0,
+            reserved: 0,
         }
     }
 
@@ -130,11 +135,12 @@ mod tests {
     /// The offsets are the wire format: they must never change within one ABI number.
     #[test]
     fn golden_offsets() {
-        assert_eq!(size_of::<Header>(), 208);
+        assert_eq!(size_of::<Header>(), 216);
         assert_eq!(std::mem::offset_of!(Header, slots), 24);
         assert_eq!(std::mem::offset_of!(Header, epoch), 48);
         assert_eq!(std::mem::offset_of!(Header, request_schema), 96);
         assert_eq!(std::mem::offset_of!(Header, name), 144);
+        assert_eq!(std::mem::offset_of!(Header, slots_per_client), 208);
     }
 
     #[test]

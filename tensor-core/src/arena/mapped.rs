@@ -6,14 +6,15 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
+use super::budget::Budget;
 use super::claim::{Claim, Side};
 use super::control::Control;
-use super::header::{Header, RING_ORDER, SPARSE};
+use super::header::{Header, SPARSE};
 use super::layout::{Layout, Plan};
+use super::loan::WhenFull;
 use super::ops;
 use super::recoveries::RecoveryCounts;
 use super::shared::{ON_WORD, Shared};
-use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
 use crate::memory::{
@@ -105,6 +106,10 @@ pub(crate) struct Arena {
     pub(super) host: Option<Process>,
     /// Where the next loan is looked for first, plus one: the slot given back last, whose memory is warm in this core's cache.
     pub(super) warm: AtomicU32,
+    pub(super) when_full: WhenFull,
+    pub(super) budget: Budget,
+    /// Records that this participant dropped for newer ones.
+    pub(super) dropped: AtomicU64,
     /// How many workers may die with a request, each having taken it alone. Only the host's number counts.
     pub(super) max_attempts: u32,
     /// What the host has done for the dead.
@@ -114,17 +119,18 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// New memory for an arena that this process hosts.
+    /// New memory for an arena that this process hosts. `slots_per_client` is how many slots of a service each client may hold at
+    /// once; 0 for as many as there are.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::InvalidSchema`], [`Error::Io`].
-    pub(crate) fn create(name: &str, plan: Plan, flags: u32) -> Result<Arena, Error> {
+    pub(crate) fn create(name: &str, plan: Plan, flags: u32, slots_per_client: u32) -> Result<Arena, Error> {
         let layout = Layout::of(&plan)?;
         let data_options = SegmentOptions { sparse: flags & SPARSE != 0 };
         let control =
             Segment::create("tensorbridge-control", layout.control_size, SegmentOptions::default())?;
         let data = Segment::create("tensorbridge-data", layout.data_size, data_options)?;
-        let header = Header::new(name, &plan, &layout, flags, random_bytes()?);
+        let header = Header { slots_per_client, ..Header::new(name, &plan, &layout, flags, random_bytes()?) };
         let control = Control::new(control, layout);
         control.publish(
             &header,
@@ -159,6 +165,9 @@ impl Arena {
             fork: ForkFlag::new()?,
             host,
             warm: AtomicU32::new(0),
+            when_full: WhenFull::default(),
+            budget: Budget::new(0, 0),
+            dropped: AtomicU64::new(0),
             max_attempts: MAX_ATTEMPTS,
             recoveries: RecoveryCounts::default(),
             takes: Takes::new(slots),
@@ -327,42 +336,6 @@ impl Arena {
             since.store(now, Ordering::Relaxed);
         }
         Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
-    }
-
-    /// A free slot, or `None`.
-    ///
-    /// # Errors
-    /// [`Error::Forked`], [`Error::Corrupt`].
-    pub(crate) fn try_loan(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
-        self.check_process()?;
-        let found = if self.header.flags & RING_ORDER != 0 {
-            let cursor = self.control.loan_cursor();
-            let found = ops::loan(&self.control, self.me, cursor.load(Ordering::Relaxed) as usize, look);
-            if let Some((slot, _)) = found {
-                cursor.store(slot as u64 + 1, Ordering::Relaxed);
-            }
-            found
-        } else {
-            // Two threads may see the same slot here; the word decides who has it.
-            let warm = self.warm.load(Ordering::Relaxed) as usize;
-            let start = warm.checked_sub(1).unwrap_or(usize::from(self.me));
-            let hot = (warm > 0).then(|| ops::loan_slot(&self.control, self.me, start)).flatten();
-            let found = hot.or_else(|| ops::loan(&self.control, self.me, start, look));
-            if let Some((slot, _)) = found {
-                // Until one is given back, the next is looked for beside this one, and not past all that are in use.
-                let beside = (slot + 1) % self.slots();
-                self.warm.store(beside as u32 + 1, Ordering::Relaxed);
-            }
-            found
-        };
-        let Some((slot, word)) = found else { return Ok(None) };
-        let claim = self.claim(slot, word, Side::Sender, monotonic_ns())?;
-        let block = self.control.block(slot);
-        store_if_new(&block.sender_fields, 0);
-        store_if_new(&block.receiver_fields, 0);
-        // Of no trace, until its holder says so.
-        store_if_new(&block.trace[3], 0);
-        Ok(Some(claim))
     }
 
     /// The READY record that was sent first, or `None`. A request whose caller's deadline has passed is not handed out.

@@ -6,6 +6,7 @@
 
 #[cfg(connects)]
 mod attach;
+mod budget;
 #[cfg(not(loom))]
 mod census;
 #[cfg(not(loom))]
@@ -24,6 +25,8 @@ mod hints;
 mod holders;
 #[cfg(not(loom))]
 mod layout;
+#[cfg(not(loom))]
+mod loan;
 #[cfg(not(loom))]
 mod mapped;
 #[cfg(all(test, loom))]
@@ -60,9 +63,10 @@ pub(crate) use {
     claim::Claim,
     header::{MUTATES_REQUEST, RING_ORDER, SPARSE},
     layout::{Plan, SLOTS},
+    loan::{BUDGET, LoanTerms, SLOT},
     mapped::{Arena, Expected, Half, MAX_ATTEMPTS, Part, Status},
     run::ClaimRun,
     word::ParticipantId,
 };
 #[cfg(not(loom))]
-pub use {holders::Pin, recoveries::Recoveries};
+pub use {holders::Pin, loan::WhenFull, recoveries::Recoveries};

@@ -100,7 +100,7 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 pub(super) fn take_lowest(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let mut retries = RETRIES;
     loop {
-        let (slot, found) = lowest_ready(shared, look, &mut retries)?;
+        let (slot, found) = lowest_ready(shared, look, |_| true, &mut retries)?;
         let taken = found.take(me)?;
         if swap(shared, slot, found, taken).is_ok() {
             return Some((slot, taken));
@@ -108,20 +108,44 @@ pub(super) fn take_lowest(shared: &impl Shared, me: ParticipantId, look: Look) -
     }
 }
 
-/// The READY slot with the lowest ticket.
+/// READY -> LOANED for the record that was sent first, of those that nobody holds: it is dropped. `None` also when the words
+/// do not stay still.
+///
+/// For everybody else this is a receiver that takes the record and lets go of it at once, so what is promised of the order
+/// stands: of each sender, receivers see what is left in the order sent.
+pub(crate) fn supplant_oldest(shared: &impl Shared, me: ParticipantId) -> Option<(usize, Word)> {
+    let mut retries = RETRIES;
+    loop {
+        let unheld = |word: Word| word.supplant(me).is_some();
+        let (slot, found) = lowest_ready(shared, Look::Words, unheld, &mut retries)?;
+        let loaned = found.supplant(me)?;
+        if swap(shared, slot, found, loaned).is_ok() {
+            shared.ready_hints().clear(slot);
+            return Some((slot, loaned));
+        }
+    }
+}
+
+/// The READY slot with the lowest ticket, of those that are `wanted`.
 ///
 /// One look may pass a slot just before it becomes ready and then find a later record of the same sender. Whatever was
 /// sent before the candidate is visible once the candidate is, so the look is repeated until it gives the same slot
 /// twice. Hints in a single word are no exception: one that is stale leads to the later record alone.
-fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option<(usize, Word)> {
+#[inline]
+fn lowest_ready(
+    shared: &impl Shared,
+    look: Look,
+    wanted: impl Fn(Word) -> bool,
+    retries: &mut usize,
+) -> Option<(usize, Word)> {
     let look = if shared.ready_hints().is_none() { Look::Words } else { look };
-    let mut best = scan_ready(shared, look)?;
+    let mut best = scan_ready(shared, look, &wanted)?;
     if planted(Bug::LooksOnce) {
         return Some((best.0, best.1));
     }
     loop {
         *retries = retries.checked_sub(1)?;
-        let again = scan_ready(shared, look)?;
+        let again = scan_ready(shared, look, &wanted)?;
         if (again.0, again.1) == (best.0, best.1) {
             return Some((again.0, again.1));
         }
@@ -132,13 +156,14 @@ fn lowest_ready(shared: &impl Shared, look: Look, retries: &mut usize) -> Option
 /// The READY slot with the lowest ticket, left where it is. `None` also when the words do not stay still.
 #[cfg(not(loom))]
 pub(super) fn peek_lowest(shared: &impl Shared, look: Look) -> Option<usize> {
-    lowest_ready(shared, look, &mut { RETRIES }).map(|(slot, _)| slot)
+    lowest_ready(shared, look, |_| true, &mut { RETRIES }).map(|(slot, _)| slot)
 }
 
-fn scan_ready(shared: &impl Shared, look: Look) -> Option<(usize, Word, u64)> {
+fn scan_ready(shared: &impl Shared, look: Look, wanted: impl Fn(Word) -> bool) -> Option<(usize, Word, u64)> {
     let ready = |slot: usize| {
         let word = Word(shared.word(slot).load(Ordering::Acquire));
-        word.is(Phase::Ready).then(|| (slot, word, shared.ticket(slot).load(Ordering::Relaxed)))
+        (word.is(Phase::Ready) && wanted(word))
+            .then(|| (slot, word, shared.ticket(slot).load(Ordering::Relaxed)))
     };
     match look {
         Look::Hints => shared.ready_hints().iter_from(0).filter_map(ready).min_by_key(|found| found.2),

@@ -160,6 +160,14 @@ impl Word {
         Some(word.with_phase(Phase::Ready).with_sender(if keep_hold { me } else { 0 }))
     }
 
+    /// READY -> LOANED, for a record sent one way that nobody has taken or holds: it makes room for another, as if a receiver
+    /// had taken it and let go.
+    pub(crate) fn supplant(self, me: ParticipantId) -> Option<Word> {
+        let unheld = self.sender() == 0 || planted(Bug::FreesUnderAHold);
+        let free = Word((self.generation() + 1) << GENERATION_SHIFT);
+        if self.is(Phase::Ready) && unheld { free.loan(me) } else { None }
+    }
+
     /// READY -> TAKEN.
     #[inline]
     pub(crate) fn take(self, me: ParticipantId) -> Option<Word> {
@@ -301,6 +309,18 @@ mod tests {
         assert!(taken.leave(CLIENT).unwrap().redeliver(WORKER).is_none());
     }
 
+    #[test]
+    fn only_a_record_that_nobody_holds_makes_room_for_another() {
+        let loaned = Word::NEW.loan(CLIENT).unwrap();
+        let ready = loaned.send(CLIENT, false).unwrap();
+        let room = ready.supplant(WORKER).unwrap();
+        assert!(room.is(Phase::Loaned));
+        assert_eq!((room.sender(), room.receiver(), room.generation()), (WORKER, 0, 1));
+        assert!(loaned.supplant(WORKER).is_none());
+        assert!(loaned.send(CLIENT, true).unwrap().supplant(CLIENT).is_none());
+        assert!(ready.take(CLIENT).unwrap().supplant(WORKER).is_none());
+    }
+
     proptest! {
         /// Whatever a hostile peer writes, a transition is refused or gives a word that still makes sense.
         #[test]
@@ -314,6 +334,10 @@ mod tests {
             for next in results.into_iter().flatten() {
                 prop_assert!(next.phase().is_some());
                 prop_assert!(next.generation() == word.generation() || next.is(Phase::Free));
+            }
+            if let Some(room) = word.supplant(me) {
+                prop_assert!(word.is(Phase::Ready) && word.sender() == 0);
+                prop_assert!(room.is(Phase::Loaned) && room.sender() == me && room.receiver() == 0);
             }
             if word.sender() != me {
                 prop_assert!(word.send(me, keep).is_none() && word.release_sender(me, answered).is_none());

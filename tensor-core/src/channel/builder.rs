@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::{Endpoint, Options};
-use crate::arena::Expected;
+use crate::arena::{Expected, LoanTerms, WhenFull};
 use crate::error::Error;
 use crate::peer::Role;
 use crate::wait::WaitStrategy;
@@ -19,6 +19,9 @@ pub(crate) trait Connect: Sized {
     /// The endpoint. The arena's schemas were compared with [`Connect::expected`].
     fn connected(endpoint: Endpoint) -> Self;
 }
+
+/// The endpoints that loan slots.
+pub(crate) trait Loans {}
 
 /// Configures a [`Sender`](super::Sender), [`Receiver`](super::Receiver), [`Client`](crate::service::Client) or
 /// [`Server`](crate::service::Server) before it connects.
@@ -47,6 +50,20 @@ impl<E> EndpointBuilder<E> {
     }
 }
 
+#[allow(private_bounds, reason = "only this crate's senders and clients loan")]
+impl<E: Loans> EndpointBuilder<E> {
+    /// What a loan does when no slot is free; [`WhenFull::Block`] by default.
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.options.terms.when_full = when_full;
+        self
+    }
+
+    /// The terms, for what only one kind of endpoint can choose.
+    pub(crate) fn terms(&mut self) -> &mut LoanTerms {
+        &mut self.options.terms
+    }
+}
+
 #[allow(private_bounds, reason = "only this crate's endpoints connect")]
 impl<E: Connect> EndpointBuilder<E> {
     /// Connects, waiting for the host to appear.
@@ -54,7 +71,7 @@ impl<E: Connect> EndpointBuilder<E> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::SchemaMismatch`], [`Error::AbiMismatch`], [`Error::NotTensorbridge`],
     /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], [`Error::TooManyFiles`], and those of the meeting
-    /// directory.
+    /// directory. A client that would drop requests ([`WhenFull::DropOldest`]) is refused.
     pub fn connect(self) -> Result<E, Error> {
         let expected = E::expected();
         let service = expected.reply.is_some();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::arena::{Arena, Claim, ClaimRun, Expected, Part, Status};
+use crate::arena::{Arena, BUDGET, Claim, ClaimRun, Expected, LoanTerms, Part, SLOT, Status, WhenFull};
 use crate::error::{Error, Full};
 use crate::peer::{Role, attach};
-use crate::wait::{Look, Patience, Sleep, WaitStrategy, wait_for};
+use crate::wait::{Look, Often, Patience, Sleep, WaitStrategy, wait_for};
 use crate::waiter::{AnswerWait, LoanWait, TakeWait, Waits};
 
 /// How long a call, a loan or a connection may take unless the program says otherwise.
@@ -19,11 +19,17 @@ pub(crate) struct Options {
     pub(crate) name: String,
     pub(crate) timeout: Option<Duration>,
     pub(crate) strategy: WaitStrategy,
+    pub(crate) terms: LoanTerms,
 }
 
 impl Options {
     pub(crate) fn new(name: &str) -> Options {
-        Options { name: name.to_owned(), timeout: Some(DEFAULT_TIMEOUT), strategy: WaitStrategy::default() }
+        Options {
+            name: name.to_owned(),
+            timeout: Some(DEFAULT_TIMEOUT),
+            strategy: WaitStrategy::default(),
+            terms: LoanTerms::default(),
+        }
     }
 }
 
@@ -37,6 +43,7 @@ pub(crate) struct Endpoint {
     role: Role,
     timeout: Option<Duration>,
     strategy: WaitStrategy,
+    terms: LoanTerms,
 }
 
 impl Endpoint {
@@ -48,17 +55,25 @@ impl Endpoint {
         expected: &Expected,
         look_around: LookAround<'_>,
     ) -> Result<Endpoint, Error> {
-        let arena = attach(&options.name, role, expected, options.timeout, look_around)?;
+        let Options { name, timeout, strategy, terms } = options;
+        let refused = |reason: &str| Error::Refused { name: name.clone(), reason: reason.to_owned() };
+        if service && terms.when_full == WhenFull::DropOldest {
+            return Err(refused(
+                "it is a service, and DropOldest is for one-way channels: a request has a caller who waits for its answer; \
+                 use Block or Reject",
+            ));
+        }
+        let arena = attach(name, role, expected, *timeout, look_around)?;
         if arena.reply().is_some() != service {
-            let reason = match service {
+            return Err(refused(match service {
                 true => "it is a one-way channel: use a Sender or a Receiver",
                 false => "it is a service: use a Client or a Server",
-            };
-            return Err(Error::Refused { name: options.name.clone(), reason: reason.to_owned() });
+            }));
         }
-        tracing::debug!(target: "tensorbridge", arena = options.name, ?role, slots = arena.slots(), "connected");
-        let (timeout, strategy) = (options.timeout, options.strategy);
-        Ok(Endpoint { waits: Waits::new(Arc::new(arena)), role, timeout, strategy })
+        tracing::debug!(target: "tensorbridge", arena = name, ?role, slots = arena.slots(), "connected");
+        let arena = Arc::new(arena.with_terms(*terms));
+        let (timeout, strategy, terms) = (*timeout, *strategy, *terms);
+        Ok(Endpoint { waits: Waits::new(arena), role, timeout, strategy, terms })
     }
 
     /// Whether the host lives and hosts this arena, and this is no forked child.
@@ -76,7 +91,8 @@ impl Endpoint {
         let (request, reply) = (schema(self.arena().request()), self.arena().reply().map(schema));
         let service = reply.is_some();
         let expected = Expected { request: Some(request), reply };
-        let options = Options { name: self.arena().name().to_owned(), timeout, strategy: self.strategy };
+        let Endpoint { strategy, terms, .. } = *self;
+        let options = Options { name: self.arena().name().to_owned(), timeout, strategy, terms };
         let endpoint = Endpoint::connect(&options, self.role, service, &expected, look_around)?;
         Ok(Endpoint { timeout: self.timeout, ..endpoint })
     }
@@ -102,25 +118,55 @@ impl Endpoint {
         self.arena().try_loan(Look::Words)
     }
 
-    /// A free slot, waiting for one for up to `timeout`.
+    /// A free slot, waiting for one for up to `timeout`, or doing what this endpoint does when there is none.
     pub(crate) fn loan(
         &self,
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
-        self.wait("a free slot", timeout, look_around, self.arena().free_bell(), |look| {
-            self.arena().try_loan(look)
-        })
-        .map_err(|error| self.full(error))
-        .inspect_err(|error| self.arena().note_error(error))
+        let arena = self.arena();
+        let bell = arena.free_bell();
+        let loaned = match arena.when_full() {
+            WhenFull::Block if arena.budget().most().is_some() => {
+                self.loan_within_budget(timeout, look_around)
+            }
+            WhenFull::Block => self.wait(SLOT, timeout, look_around, bell, |look| arena.try_loan(look)),
+            WhenFull::Reject => self.try_loan().and_then(|claim| claim.ok_or_else(|| arena.rejected())),
+            WhenFull::DropOldest => {
+                self.wait(SLOT, timeout, look_around, &Often(bell), |look| arena.try_loan(look))
+            }
+        };
+        loaned.map_err(|error| self.full(error)).inspect_err(|error| arena.note_error(error))
+    }
+
+    /// A slot of the budget first, and then a free one: each is waited for where it is announced.
+    fn loan_within_budget(
+        &self,
+        timeout: Option<Duration>,
+        look_around: LookAround<'_>,
+    ) -> Result<Claim, Error> {
+        let (arena, start) = (self.arena(), Instant::now());
+        // However long was waited for each of the two.
+        let whole = |error| match error {
+            Error::Timeout { what, after } => Error::Timeout { what, after: timeout.unwrap_or(after) },
+            other => other,
+        };
+        let budget = arena.budget();
+        let spend = |_| arena.check_process().map(|()| budget.try_spend().then_some(()));
+        self.wait(BUDGET, timeout, &mut *look_around, budget.bell(), spend).map_err(whole)?;
+        let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+        let free = |look| arena.try_loan_spent(look);
+        let loaned = self.wait(SLOT, left, look_around, arena.free_bell(), free);
+        loaned.inspect_err(|_| budget.give_back()).map_err(whole)
     }
 
     /// Says who holds the slots when none became free in time.
     fn full(&self, error: Error) -> Error {
-        let Error::Timeout { after, .. } = error else { return error };
+        let Error::Timeout { what, after } = error else { return error };
         Error::Full(Box::new(Full {
             arena: self.arena().name().to_owned(),
             slots: self.arena().slots(),
+            budget: self.arena().budget().most().filter(|_| what == BUDGET),
             waited: after,
             holders: self.arena().holders(),
         }))

@@ -24,6 +24,8 @@ pub(crate) struct HostOptions {
     pub(crate) flags: u32,
     pub(crate) max_attempts: u32,
     pub(crate) timeout: Option<Duration>,
+    /// 0 for as many as there are.
+    pub(crate) slots_per_client: u32,
 }
 
 impl HostOptions {
@@ -33,6 +35,7 @@ impl HostOptions {
             slots: 16,
             flags: 0,
             max_attempts: MAX_ATTEMPTS,
+            slots_per_client: 0,
             timeout: Some(DEFAULT_TIMEOUT),
         }
     }
@@ -68,7 +71,7 @@ impl Hosted {
             schema.validate()?;
         }
         let plan = Plan { slots: options.slots, request, reply };
-        let arena = Arena::create(&options.name, plan, options.flags)?;
+        let arena = Arena::create(&options.name, plan, options.flags, options.slots_per_client)?;
         let arena = arena.with_max_attempts(options.max_attempts.max(1));
         Ok(Hosted { host: Host::start(arena, options.timeout, look_around)? })
     }

@@ -16,8 +16,9 @@ mod run;
 mod sender;
 mod traced;
 
-pub(crate) use builder::Connect;
+pub use crate::arena::WhenFull;
 pub use builder::EndpointBuilder;
+pub(crate) use builder::{Connect, Loans};
 #[cfg(connects)]
 pub use descriptor::{DescribedField, Descriptor};
 pub(crate) use endpoint::{Endpoint, LookAround, Options, Pending, endpoint_methods};

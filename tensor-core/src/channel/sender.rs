@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Connect, Endpoint, EndpointBuilder, Loan, MutRecord, endpoint_methods};
+use super::{Connect, Endpoint, EndpointBuilder, Loan, Loans, MutRecord, endpoint_methods};
 use crate::arena::{Claim, Expected};
 use crate::error::Error;
 use crate::peer::Role;
@@ -27,6 +27,8 @@ impl<R: Record> Connect for Sender<R> {
         Sender { endpoint, record: PhantomData }
     }
 }
+
+impl<R> Loans for Sender<R> {}
 
 endpoint_methods!(Sender<R>);
 
@@ -60,7 +62,13 @@ impl<R: Record> Sender<R> {
         Ok(Loan::new(Self::record(claim)))
     }
 
-    /// A slot to fill if one is free now.
+    /// How many records this sender has dropped for newer ones: with [`WhenFull::DropOldest`](super::WhenFull::DropOldest) alone.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.endpoint.arena().dropped()
+    }
+
+    /// A slot to fill if one is free now, or can be made so ([`WhenFull::DropOldest`](super::WhenFull::DropOldest)).
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{DynRecord, DynServer, Lease};
 use crate::arena::{
-    Arena, Claim, Expected, Half, MAX_ATTEMPTS, MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE,
+    Arena, Claim, Expected, Half, LoanTerms, MAX_ATTEMPTS, MUTATES_REQUEST, Pin, RING_ORDER, Recoveries,
+    SPARSE, WhenFull,
 };
 use crate::channel::{Endpoint, HostOptions, Hosted, Options};
 use crate::error::Error;
@@ -31,17 +32,31 @@ pub struct EndpointOptions {
     pub request: Option<Schema>,
     /// The schema of the reply, likewise.
     pub reply: Option<Schema>,
+    /// What a loan does when no slot is free.
+    pub when_full: WhenFull,
+    /// The most slots that a client holds at once; `None` for as many as there are.
+    pub max_slots: Option<u32>,
 }
 
 impl EndpointOptions {
+    /// Whatever records there are, waiting for 30 s at most.
+    #[must_use]
+    pub fn new(name: &str) -> EndpointOptions {
+        let Options { name, timeout, strategy, terms } = Options::new(name);
+        let (when_full, max_slots) = (terms.when_full, None);
+        EndpointOptions { name, timeout, strategy, request: None, reply: None, when_full, max_slots }
+    }
+
     pub(super) fn connect(
         self,
         role: Role,
         service: bool,
         look_around: LookAround<'_>,
     ) -> Result<Endpoint, Error> {
-        let options = Options { name: self.name, timeout: self.timeout, strategy: self.strategy };
-        let expected = Expected { request: self.request, reply: self.reply };
+        let EndpointOptions { name, timeout, strategy, request, reply, when_full, max_slots } = self;
+        let terms = LoanTerms { when_full, max_slots: max_slots.map_or(0, |slots| slots.max(1)) };
+        let options = Options { name, timeout, strategy, terms };
+        let expected = Expected { request, reply };
         Endpoint::connect(&options, role, service, &expected, look_around)
     }
 }
@@ -63,6 +78,8 @@ pub struct HostSettings {
     pub max_attempts: u32,
     /// How long another process that is just taking the same name is waited for; `None` for ever.
     pub timeout: Option<Duration>,
+    /// The most slots that each client of a service holds at once; `None` for as many as there are.
+    pub slots_per_client: Option<u32>,
 }
 
 impl HostSettings {
@@ -77,6 +94,7 @@ impl HostSettings {
             ring_order: false,
             max_attempts: MAX_ATTEMPTS,
             timeout: HostOptions::new(name).timeout,
+            slots_per_client: None,
         }
     }
 }
@@ -103,6 +121,7 @@ impl DynHost {
         options.slots = settings.slots;
         options.max_attempts = settings.max_attempts;
         options.timeout = settings.timeout;
+        options.slots_per_client = settings.slots_per_client.map_or(0, |slots| slots.max(1));
         options.set(SPARSE, settings.sparse);
         options.set(MUTATES_REQUEST, settings.mutates_request);
         options.set(RING_ORDER, settings.ring_order);
@@ -347,6 +366,12 @@ impl DynSender {
     /// As [`Sender::try_loan`](crate::channel::Sender::try_loan).
     pub fn try_loan(&self) -> Result<Option<DynRecord>, Error> {
         try_loan(&self.endpoint)
+    }
+
+    /// How many records were dropped for newer ones.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.endpoint.arena().dropped()
     }
 
     /// Sends a record that was loaned here. Views of its fields that still live keep its slot from being used again.

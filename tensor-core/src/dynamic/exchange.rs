@@ -129,7 +129,6 @@ mod tests {
     use super::super::{DynClient, DynHost, HostSettings};
     use super::*;
     use crate::schema::{DType, Field, Schema, Shape};
-    use crate::wait::WaitStrategy;
 
     fn meeting(name: &str, slots: usize) -> (DynHost, DynClient, DynServer) {
         let schema = |name: &'static str| {
@@ -140,13 +139,8 @@ mod tests {
         let host =
             DynHost::create(&host, schema("garbled.request"), Some(schema("garbled.reply")), &mut || Ok(()))
                 .unwrap();
-        let options = || EndpointOptions {
-            name: name.clone(),
-            timeout: Some(Duration::from_secs(10)),
-            strategy: WaitStrategy::default(),
-            request: None,
-            reply: None,
-        };
+        let options =
+            || EndpointOptions { timeout: Some(Duration::from_secs(10)), ..EndpointOptions::new(&name) };
         let client = DynClient::connect(options(), &mut || Ok(())).unwrap();
         (host, client, DynServer::connect(options(), &mut || Ok(())).unwrap())
     }

@@ -327,7 +327,7 @@ mod tests {
         let name = format!("{name}.p{}", std::process::id());
         let schema = Schema::new("host", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]);
         let plan = Plan { slots: 2, request: schema.unwrap(), reply: None };
-        let arena = Arc::new(Arena::create(&name, plan, 0).unwrap());
+        let arena = Arc::new(Arena::create(&name, plan, 0, 0).unwrap());
         let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         Reception::new(arena, HostedName::take(&name, None, &mut || Ok(())).unwrap(), stop).unwrap()
     }

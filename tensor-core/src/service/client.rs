@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::arena::{Claim, Expected, Half};
 use crate::channel::{
-    Connect, Endpoint, EndpointBuilder, MutRecord, Received, RefRecord, SendError, TracedCall,
+    Connect, Endpoint, EndpointBuilder, Loans, MutRecord, Received, RefRecord, SendError, TracedCall,
     endpoint_methods, in_slot, set_trace_method,
 };
 use crate::error::Error;
@@ -29,6 +29,20 @@ impl<Req: Record, Rep: Record> Connect for Client<Req, Rep> {
 
     fn connected(endpoint: Endpoint) -> Self {
         Client { endpoint, records: PhantomData }
+    }
+}
+
+impl<Req, Rep> Loans for Client<Req, Rep> {}
+
+impl<Req, Rep> EndpointBuilder<Client<Req, Rep>> {
+    /// The most slots that this client holds at once, in all its threads together, at least 1: loans, calls under way, and replies
+    /// that are kept. A loan beyond that waits until one of them is dropped, or fails at once, as
+    /// [`when_full`](EndpointBuilder::when_full) says: so others find slots beside a client that has much to ask. As many as
+    /// there are by default; the service may allow each client fewer
+    /// ([`slots_per_client`](crate::service::ServiceBuilder::slots_per_client)).
+    pub fn max_slots(mut self, slots: usize) -> Self {
+        self.terms().max_slots = u32::try_from(slots).unwrap_or(u32::MAX).max(1);
+        self
     }
 }
 
@@ -54,7 +68,7 @@ impl<Req: Record, Rep: Record> Client<Req, Rep> {
     /// A slot to fill, waiting for one for up to the timeout.
     ///
     /// # Errors
-    /// [`Error::Full`] names who holds the slots; [`Error::HostDied`], [`Error::Forked`], [`Error::Corrupt`].
+    /// [`Error::Full`] names who holds the slots, and says when it is this client's own budget; [`Error::HostDied`], [`Error::Forked`], [`Error::Corrupt`].
     pub fn loan(&self) -> Result<CallLoan<Req, Rep>, Error> {
         let claim = self.endpoint.loan(self.endpoint.timeout(), &mut || Ok(()))?;
         Ok(self.call_loan(Self::record(claim)))

@@ -113,6 +113,14 @@ impl<Req: Record, Rep: Record> ServiceBuilder<Req, Rep> {
         self
     }
 
+    /// The most slots that each client may hold at once, at least 1, whatever it asks for
+    /// ([`max_slots`](crate::channel::EndpointBuilder::max_slots)); as many as there are by default. With fewer, one that has
+    /// much to ask leaves slots to the others, who are then served in their turn.
+    pub fn slots_per_client(mut self, slots: usize) -> Self {
+        self.options.slots_per_client = u32::try_from(slots).unwrap_or(u32::MAX).max(1);
+        self
+    }
+
     /// Whether loans go round the ring of slots, so that concurrent requests lie side by side and form a batch, instead
     /// of using the slot again whose memory is warm.
     pub fn ring_order(mut self, ring: bool) -> Self {

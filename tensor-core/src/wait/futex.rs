@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::NAP;
 use crate::sync::AtomicU32;
 
 /// Sleeps while `word` is `expected`, for at most `timeout`. Why the sleep ended does not matter, since whoever waits looks
@@ -50,9 +51,6 @@ pub(crate) fn futex_wait_any(words: &[ExpectedWord], timeout: Duration) {
     }
 }
 
-/// How long a sleep is from which nobody can wake.
-pub(crate) const NAP: Duration = Duration::from_millis(1);
-
 /// Wakes up to `count` sleepers.
 #[cfg(connects)]
 pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
@@ -72,7 +70,7 @@ fn as_kernel(word: &AtomicU32) -> &std::sync::atomic::AtomicU32 {
 /// Where there is no shared memory, nobody else can change the word: the sleep is a short nap.
 #[cfg(not(connects))]
 pub(crate) fn futex_wait(_: &AtomicU32, _: u32, timeout: Duration) {
-    std::thread::sleep(timeout.min(Duration::from_millis(1)));
+    std::thread::sleep(timeout.min(NAP));
 }
 
 /// As [`futex_wait`].

@@ -7,6 +7,8 @@ mod patience;
 
 pub(crate) use bell::Bell;
 #[cfg(not(loom))]
-pub(crate) use futex::{ExpectedWord, MOST_WORDS, NAP, futex_wait, futex_wait_any, futex_wake};
+pub(crate) use futex::{ExpectedWord, MOST_WORDS, futex_wait, futex_wait_any, futex_wake};
 pub use patience::WaitStrategy;
 pub(crate) use patience::{Look, Patience, SLICE, Sleep, wait_for};
+#[cfg(not(loom))]
+pub(crate) use patience::{NAP, Often};

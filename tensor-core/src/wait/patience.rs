@@ -18,6 +18,10 @@ pub(crate) enum Look {
 /// lost with a killed process costs one slice and no more.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
+/// How long a sleep is from which nobody can wake.
+#[cfg(not(loom))]
+pub(crate) const NAP: Duration = Duration::from_millis(1);
+
 /// What a wait does before it lets the kernel put the thread to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +65,20 @@ impl Sleep for super::Bell {
     }
     fn sleep(&self, prepared: u32, timeout: Duration) {
         super::Bell::sleep(self, prepared, timeout);
+    }
+}
+
+/// A bell for a sleeper that could also do with something for which nobody rings it: it sleeps in naps.
+#[cfg(not(loom))]
+pub(crate) struct Often<'a>(pub(crate) &'a super::Bell);
+
+#[cfg(not(loom))]
+impl Sleep for Often<'_> {
+    fn prepare(&self) -> u32 {
+        self.0.prepare()
+    }
+    fn sleep(&self, prepared: u32, timeout: Duration) {
+        self.0.sleep(prepared, timeout.min(NAP));
     }
 }
 

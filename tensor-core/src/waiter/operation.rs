@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Waits;
 use super::waits::{Turn, Waiting, Want};
-use crate::arena::{Claim, Status};
+use crate::arena::{Claim, Status, WhenFull};
 use crate::error::Error;
 use crate::wait::Look;
 
@@ -146,7 +146,11 @@ impl LoanWait {
         if looks && let Some(claim) = waits.arena().try_loan(Look::Words)? {
             return Ok(Some(claim));
         }
-        self.place.wait("a free slot", Want::Slot, cx)?;
+        if waits.arena().when_full() == WhenFull::Reject {
+            return Err(waits.arena().rejected());
+        }
+        let lacking = waits.lacking();
+        self.place.wait(lacking, Want::Slot, cx)?;
         Ok(None)
     }
 }

@@ -6,9 +6,9 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::attendant::{self, Watched};
-use crate::arena::{Arena, Claim};
+use crate::arena::{Arena, BUDGET, Claim, SLOT, WhenFull};
 use crate::error::Error;
-use crate::wait::{Bell, Look, SLICE};
+use crate::wait::{Bell, Look, NAP, SLICE};
 
 /// An operation that waits: whom to wake, and when it gives up.
 pub(super) struct Waiting {
@@ -37,6 +37,8 @@ pub(super) struct Table {
     calls_waiting: usize,
     /// Those that want a free slot, by ticket: first come, first served.
     loans: BTreeMap<u64, Waiting>,
+    /// Whether one slot of this client's budget is set aside for the first of them, which a free slot is still missing for.
+    has_spent: bool,
     /// Slots that were found for them and not fetched yet.
     granted: BTreeMap<u64, Claim>,
     /// Those that want a record, by ticket.
@@ -56,6 +58,7 @@ pub(super) struct Table {
 #[derive(Clone, Copy, Default)]
 struct Sleeps {
     on_free: bool,
+    on_budget: bool,
     on_ready: bool,
 }
 
@@ -105,7 +108,7 @@ impl Waits {
         let mut table = self.lock();
         table.closed = Some(what);
         table.wake_all(&mut wakers);
-        drop(table);
+        self.give_back(table);
         wakers.into_iter().for_each(attendant::wake);
     }
 
@@ -145,7 +148,9 @@ impl Waits {
                 table.calls_waiting += usize::from(earlier.is_none());
                 (earlier, true)
             }
-            Want::Slot => (table.loans.insert(ticket, waiting), table.sleeps.on_free),
+            Want::Slot => {
+                (table.loans.insert(ticket, waiting), table.sleeps.on_free || table.sleeps.on_budget)
+            }
             Want::Record => (table.takes.insert(ticket, waiting), table.sleeps.on_ready),
         };
         let in_time = match (table.next_look, deadline) {
@@ -172,7 +177,7 @@ impl Waits {
         let mut table = self.lock();
         table.attended = false;
         table.wake_all(&mut wakers);
-        drop(table);
+        self.give_back(table);
         wakers.into_iter().for_each(attendant::wake);
     }
 
@@ -184,9 +189,23 @@ impl Waits {
             Want::Slot => table.loans.remove(&ticket),
             Want::Record => table.takes.remove(&ticket),
         };
-        drop(table);
+        self.give_back(table);
         // Outside the lock, as said above.
         found.is_some()
+    }
+
+    /// Ends a look at the table: what was set aside for loans that are not there any more is others' to spend.
+    fn give_back(&self, mut table: MutexGuard<'_, Table>) {
+        let unspent = table.loans.is_empty() && std::mem::take(&mut table.has_spent);
+        drop(table);
+        if unspent {
+            self.arena.budget().give_back();
+        }
+    }
+
+    /// What loans wait for at this moment.
+    pub(super) fn lacking(&self) -> &'static str {
+        if self.lock().has_spent || self.arena.budget().is_left() { SLOT } else { BUDGET }
     }
 
     /// How a loan is getting on, in one look.
@@ -225,6 +244,7 @@ impl Waits {
         let all = table.next_look.is_none_or(|next| next <= now);
         let slept = table.sleeps;
         let own = arena.own_bell().prepare();
+        let budget = (!table.loans.is_empty()).then(|| arena.budget().bell().prepare());
         let free = (!table.loans.is_empty()).then(|| arena.free_bell().prepare());
         let ready = (!table.takes.is_empty()).then(|| arena.ready_bell().prepare());
         if all {
@@ -237,7 +257,13 @@ impl Waits {
         table.grant(arena, wakers);
         table.wake_for_records(arena, all, wakers);
 
-        table.sleeps = Sleeps { on_free: !table.loans.is_empty(), on_ready: !table.takes.is_empty() };
+        let loans = !table.loans.is_empty();
+        table.sleeps = Sleeps {
+            on_free: loans && table.has_spent,
+            // Not on both: the ring for a free slot would be lost on a client that may not have it.
+            on_budget: loans && !table.has_spent,
+            on_ready: !table.takes.is_empty(),
+        };
         if table.is_used() {
             table.last_used = Some(now);
         }
@@ -245,18 +271,27 @@ impl Waits {
             let nearest = table.nearest_deadline();
             table.next_look = Some(nearest.map_or(now + SLICE, |nearest| nearest.min(now + SLICE)));
         }
+        if loans && arena.when_full() == WhenFull::DropOldest {
+            // Nobody rings for a record that could be dropped.
+            table.next_look = Some(table.next_look.map_or(now + NAP, |next| next.min(now + NAP)));
+        }
         table.attended = table.last_used.is_some_and(|used| now - used < LINGER);
         let word = |bell: &Bell, prepared: u32| (std::ptr::from_ref(bell.word()), prepared);
         let mut words = vec![word(arena.own_bell(), own)];
         words.extend(free.filter(|_| table.sleeps.on_free).map(|rings| word(arena.free_bell(), rings)));
+        let budget = budget.filter(|_| table.sleeps.on_budget);
+        words.extend(budget.map(|rings| word(arena.budget().bell(), rings)));
         words.extend(ready.filter(|_| table.sleeps.on_ready).map(|rings| word(arena.ready_bell(), rings)));
         let watched =
             Watched { words, next_look: table.next_look.unwrap_or(now + SLICE), attended: table.attended };
         let sleeps = table.sleeps;
-        drop(table);
+        self.give_back(table);
         // A ring may have woken this thread, and nobody else, for an operation that is gone.
         if slept.on_free && !sleeps.on_free {
             arena.free_bell().ring_if(|| arena.free_slots() > 0);
+        }
+        if slept.on_budget && !sleeps.on_budget {
+            arena.budget().bell().ring_if(|| arena.budget().is_left());
         }
         if slept.on_ready && !sleeps.on_ready {
             arena.ready_bell().ring_if(|| arena.count_ready(Look::Words, 1) > 0);
@@ -320,9 +355,16 @@ impl Table {
     /// Gives free slots to those that wait for them. What goes wrong with it each sees for itself.
     fn grant(&mut self, arena: &Arc<Arena>, wakers: &mut Vec<Waker>) {
         while !self.loans.is_empty() {
-            let claim = match arena.try_loan(Look::Words) {
+            if !self.has_spent && !arena.budget().try_spend() {
+                return;
+            }
+            self.has_spent = true;
+            let claim = match arena.try_loan_spent(Look::Words) {
                 Ok(None) => return,
-                Ok(Some(claim)) => Some(claim),
+                Ok(Some(claim)) => {
+                    self.has_spent = false;
+                    Some(claim)
+                }
                 Err(_) => None,
             };
             let Some((ticket, waiting)) = self.loans.pop_first() else { return };

@@ -36,13 +36,7 @@ fn settings(name: &str, slots: usize, mutates_request: bool) -> HostSettings {
 }
 
 pub(crate) fn options(name: &str) -> EndpointOptions {
-    EndpointOptions {
-        name: name.to_owned(),
-        timeout: Some(PATIENCE),
-        strategy: WaitStrategy::Block,
-        request: None,
-        reply: None,
-    }
+    EndpointOptions { timeout: Some(PATIENCE), strategy: WaitStrategy::Block, ..EndpointOptions::new(name) }
 }
 
 pub(crate) fn nothing() -> Result<(), Error> {

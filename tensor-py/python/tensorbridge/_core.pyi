@@ -438,6 +438,8 @@ class _Port:
         strict: bool,
         request: Schema | None = None,
         reply: Schema | None = None,
+        when_full: str = "block",
+        max_slots: int | None = None,
     ) -> Self: ...
     @property
     def request_schema(self) -> Schema: ...
@@ -456,6 +458,8 @@ class _Port:
 
 @final
 class Sender(_Port):
+    @property
+    def dropped(self) -> int: ...
     def loan(self, timeout: float | None) -> Handle: ...
     def loan_async(self, timeout: float | None, mailbox: Mailbox, token: int) -> Pending: ...
     def try_loan(self) -> Handle | None: ...
@@ -498,6 +502,7 @@ class Host:
         ring_order: bool = False,
         max_attempts: int = 3,
         timeout: float | None = None,
+        slots_per_client: int | None = None,
     ) -> Self: ...
     @property
     def free_slots(self) -> int: ...
@@ -593,6 +598,7 @@ class TooManyFiles(Error, OSError):
 class Full(Error, TimeoutError):
     arena: str
     slots: int
+    budget: int | None
     waited: float
     holders: list[Holder]
 

@@ -14,6 +14,7 @@ from ._pins import Pin
 from ._record import DEFAULT, Record, Timeout, _Default, class_of, is_importable
 
 Wait = Literal["adaptive", "spin", "block"]
+WhenFull = Literal["block", "reject", "drop_oldest"]
 R = TypeVar("R", bound=Record)
 Req = TypeVar("Req", bound=Record)
 Rep = TypeVar("Rep", bound=Record)
@@ -38,6 +39,7 @@ class Endpoint(Generic[P]):
         timeout: float | None,
         wait: Wait,
         strict: bool,
+        **terms: Any,
     ) -> None:
         for cls in (request, reply):
             if cls is not None and not (isinstance(cls, type) and issubclass(cls, Record)):
@@ -48,6 +50,7 @@ class Endpoint(Generic[P]):
         """How long a wait lasts that names no timeout, in seconds; None for ever."""
         self._wait = wait
         self._strict = strict
+        self._terms = terms
         self._request = request
         self._reply = reply
         self._expected = tuple(cls.schema if cls is not None else None for cls in (request, reply))
@@ -65,6 +68,7 @@ class Endpoint(Generic[P]):
             strict=self._strict,
             request=request,
             reply=reply,
+            **self._terms,
         )
         self._request = self._request or class_of(port.request_schema)
         if port.reply_schema is not None:
@@ -143,6 +147,7 @@ class Endpoint(Generic[P]):
             "timeout": self.timeout,
             "wait": self._wait,
             "strict": self._strict,
+            "terms": self._terms,
             "expected": (port.request_schema, port.reply_schema),
             "classes": [cls if cls is not None and is_importable(cls) else None for cls in classes],
         }
@@ -152,6 +157,7 @@ class Endpoint(Generic[P]):
         self.timeout = state["timeout"]
         self._wait = state["wait"]
         self._strict = state["strict"]
+        self._terms = state["terms"]
         self._expected = state["expected"]
         self._request, self._reply = state["classes"]
         self._port = None
@@ -166,6 +172,9 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         timeout: seconds that connecting, and a loan, may take; None for ever.
         wait: ``"adaptive"`` spins a little and then sleeps; ``"spin"`` never sleeps; ``"block"`` sleeps at once.
         strict: sending while an alias of a field lives is an error.
+        when_full: what a loan does when no slot is free. ``"block"`` waits, and raises `Full` after the timeout; ``"reject"``
+            raises `Full` at once; ``"drop_oldest"`` drops the record that was sent first, of those that nobody has
+            received yet, and uses its slot.
 
     Raises:
         NotFound: nobody hosts the name within the timeout.
@@ -192,6 +201,7 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: WhenFull = "block",
     ) -> None: ...
     @overload
     def __init__(
@@ -202,6 +212,7 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: WhenFull = "block",
     ) -> None: ...
     def __init__(
         self,
@@ -211,14 +222,20 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: WhenFull = "block",
     ) -> None:
-        super().__init__(name, record, None, timeout=timeout, wait=wait, strict=strict)
+        super().__init__(name, record, None, timeout=timeout, wait=wait, strict=strict, when_full=when_full)
+
+    @property
+    def dropped(self) -> int:
+        """How many records it has dropped for newer ones: with ``when_full="drop_oldest"`` alone."""
+        return self._connect().dropped
 
     def loan(self, *, timeout: Timeout = DEFAULT) -> R:
         """A slot to fill. As a context manager it is given back at the end of the block, if it was not sent.
 
         Raises:
-            Full: every slot is in use for the whole timeout; `holders` says by whom.
+            Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them.
         """
         handle = self._connect().loan(self._seconds(timeout))
         return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
@@ -243,7 +260,8 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
     """Receives records, one way. Several receivers share the records; each goes to one of them.
 
     A record received is read-only. Its slot is used again after it, and the last alias of its fields, are gone.
-    Iterating, with ``for`` or ``async for``, receives until the host is gone. The arguments are those of `Sender`.
+    Iterating, with ``for`` or ``async for``, receives until the host is gone. The arguments are those of `Sender`, but for
+    `when_full`.
 
     ::
 
@@ -367,11 +385,15 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         timeout: seconds that connecting, a loan, and a call may take; None for ever.
         wait: ``"adaptive"`` spins a little and then sleeps; ``"spin"`` never sleeps; ``"block"`` sleeps at once.
         strict: calling while an alias of a field lives is an error.
+        when_full: what a loan does when no slot is free. ``"block"`` waits, and raises `Full` after the timeout; ``"reject"``
+            raises `Full` at once.
+        max_slots: how many slots this client holds at once: loans, calls under way, and replies that are kept. A loan beyond
+            that is as one when no slot is free. None for as many as there are; the service may allow each client fewer.
 
     Raises:
         NotFound: nobody hosts the name within the timeout.
         SchemaMismatch: its records are others.
-        Refused: it is a one-way channel.
+        Refused: it is a one-way channel, or `when_full` would drop requests.
 
     It may be used from several threads at once, and pickled: the process that unpickles it connects for itself.
 
@@ -396,6 +418,8 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: Literal["block", "reject"] = "block",
+        max_slots: int | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -407,6 +431,8 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: Literal["block", "reject"] = "block",
+        max_slots: int | None = None,
     ) -> None: ...
     def __init__(
         self,
@@ -417,14 +443,26 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
         timeout: float | None = SECONDS,
         wait: Wait = "adaptive",
         strict: bool = False,
+        when_full: Literal["block", "reject"] = "block",
+        max_slots: int | None = None,
     ) -> None:
-        super().__init__(name, request, reply, timeout=timeout, wait=wait, strict=strict)
+        super().__init__(
+            name,
+            request,
+            reply,
+            timeout=timeout,
+            wait=wait,
+            strict=strict,
+            when_full=when_full,
+            max_slots=max_slots,
+        )
 
     def loan(self, *, timeout: Timeout = DEFAULT) -> Req:
         """A slot to fill. As a context manager it is given back at the end of the block, if it was not called with.
 
         Raises:
-            Full: every slot is in use for the whole timeout; `holders` says by whom.
+            Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them, and
+                `budget` is `max_slots` when this client itself holds as many as it may.
         """
         handle = self._connect().loan(self._seconds(timeout))
         return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]

@@ -135,6 +135,8 @@ class Service(Host):
         sparse: memory comes into being when it is touched, instead of all at once now.
         mutates_request: workers write into requests; a call whose worker dies is then not repeated.
         max_attempts: how many workers may die with a request before its caller gets `WorkerDied`.
+        slots_per_client: how many slots each client may hold at once, so that one that has much to ask leaves some to the
+            others; None for as many as there are.
         ring_order: concurrent requests lie side by side, so that a server gets them together; otherwise a loan prefers a
             slot whose memory is warm.
         timeout: seconds to wait for another process that is just taking the same name, which may be stopped.
@@ -155,6 +157,7 @@ class Service(Host):
         sparse: bool = False,
         mutates_request: bool = False,
         max_attempts: int = 3,
+        slots_per_client: int | None = None,
         ring_order: bool = False,
         timeout: float | None = SECONDS,
     ) -> None:
@@ -166,6 +169,7 @@ class Service(Host):
             sparse=sparse,
             mutates_request=mutates_request,
             max_attempts=max_attempts,
+            slots_per_client=slots_per_client,
             ring_order=ring_order,
             timeout=timeout,
         )

@@ -79,6 +79,7 @@ def serve(
         slots=slots or spec.slots,
         mutates_request=spec.mutates_request,
         max_attempts=spec.max_attempts,
+        slots_per_client=spec.slots_per_client,
         ring_order=spec.max_batch > 1,
     ) as service:
         command = _command()

@@ -26,6 +26,7 @@ class Spec:
     max_attempts: int
     max_batch: int
     max_wait: float
+    slots_per_client: int | None
 
 
 def service(
@@ -38,6 +39,7 @@ def service(
     max_attempts: int = 3,
     max_batch: int = 1,
     max_wait: float = 0.0,
+    slots_per_client: int | None = None,
 ) -> Callable[[C], C]:
     """Says that a class answers the calls of a service. The class stays what it was.
 
@@ -66,6 +68,8 @@ def service(
         max_batch: the most requests of a run. Runs do not go beyond the last slot, so `slots` is best a multiple of it.
             The length that the handler sets for a symbolic dimension of the replies is that of all of them.
         max_wait: the longest that a run is waited for to get longer, in seconds since its first request was sent.
+        slots_per_client: how many slots each client may hold at once, so that one that has much to ask leaves some to the
+            others; None for as many as there are.
     """
     for cls in (request, reply):
         if not (isinstance(cls, type) and issubclass(cls, Record)):
@@ -76,7 +80,9 @@ def service(
         raise ValueError(f"max_batch is at least 1; found {max_batch}")
     if not max_wait >= 0.0:
         raise ValueError(f"max_wait is a number of seconds, 0 or more; found {max_wait}")
-    spec = Spec(name, request, reply, slots, mutates_request, max_attempts, max_batch, max_wait)
+    if slots_per_client is not None and slots_per_client < 1:
+        raise ValueError(f"slots_per_client is at least 1, or None; found {slots_per_client}")
+    spec = Spec(name, request, reply, slots, mutates_request, max_attempts, max_batch, max_wait, slots_per_client)
 
     def note(handler: C) -> C:
         setattr(handler, NOTE, spec)

@@ -79,6 +79,39 @@ fn a_killed_senders_record_is_sent_or_not_and_its_slot_comes_back() {
 }
 
 #[test]
+fn a_record_that_a_killed_sender_dropped_is_there_or_not_and_the_slot_comes_back() {
+    explore_lives(|life| {
+        let arena = Model::new(1);
+        send(&arena, RECEIVER, 1);
+        let doomed = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || {
+                live(life, || {
+                    let (slot, _) = ops::supplant_oldest(&*arena, SENDER)?;
+                    write(&arena, slot, 2);
+                    ops::publish(&*arena, SENDER, slot, false).unwrap();
+                    Some(())
+                })
+            })
+        };
+        let receiver = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || receive_until(&arena, RECEIVER, 3))
+        };
+        let through = doomed.join().unwrap();
+        settle(&*arena, SENDER, |_| true);
+        send(&arena, OTHER, 3);
+        let seen = receiver.join().unwrap();
+        match through {
+            Some(Some(())) => assert_eq!(seen, [2]),
+            Some(None) => assert_eq!(seen, [1]),
+            None => assert!(seen.len() <= 1, "{seen:?}"),
+        }
+        assert_all_free(&arena);
+    });
+}
+
+#[test]
 fn a_record_of_a_killed_receiver_goes_to_another_or_was_received() {
     explore_lives(|life| {
         let arena = Model::new(2);

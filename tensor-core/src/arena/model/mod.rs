@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo xtask loom`. Each model is also run with a mistake planted in the real code, and has to find it.
 
+mod full;
 mod killed;
 mod order;
 mod runs;
