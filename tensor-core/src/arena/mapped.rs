@@ -15,6 +15,7 @@ use super::loan::WhenFull;
 use super::ops;
 use super::recoveries::RecoveryCounts;
 use super::shared::{ON_WORD, Shared};
+use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
 use crate::memory::{
