@@ -515,13 +515,8 @@ mod tests {
         let settings = HostSettings { slots: 4, ring_order: true, ..HostSettings::new(&name) };
         let mut nothing = || Ok(());
         let host = DynHost::create(&settings, schema, None, &mut nothing).unwrap();
-        let options = || EndpointOptions {
-            name: name.clone(),
-            timeout: Some(Duration::from_secs(10)),
-            strategy: WaitStrategy::default(),
-            request: None,
-            reply: None,
-        };
+        let options =
+            || EndpointOptions { timeout: Some(Duration::from_secs(10)), ..EndpointOptions::new(&name) };
         let sender = DynSender::connect(options(), &mut nothing).unwrap();
         let receiver = DynReceiver::connect(options(), &mut nothing).unwrap();
         // The second says of itself that its required field is absent.
