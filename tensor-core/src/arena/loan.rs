@@ -134,7 +134,7 @@ impl Arena {
             let found = hot.or_else(|| ops::loan(control, me, start, look));
             if let Some((slot, _)) = found {
                 // Until one is given back, the next is looked for beside this one, and not past all that are in use.
-                let beside = (slot + 1) % self.slots();
+                let beside = if slot + 1 == self.slots() { 0 } else { slot + 1 };
                 self.warm.store(beside as u32 + 1, Ordering::Relaxed);
             }
             found

@@ -314,7 +314,8 @@ impl Arena {
         Error::Corrupt { name: self.name.clone(), what: format!("slot {slot} is {word:?}") }
     }
 
-    #[inline]
+    // Always: the claim is then made where it is wanted, and not copied there.
+    #[inline(always)]
     pub(super) fn claim(
         self: &Arc<Self>,
         slot: usize,

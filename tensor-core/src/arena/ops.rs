@@ -34,7 +34,7 @@ pub(crate) fn loan(
 }
 
 /// FREE -> LOANED for this slot, if it is free.
-#[inline]
+#[inline(always)]
 pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) -> Option<(usize, Word)> {
     let found = Word(shared.word(slot).load(Ordering::Acquire));
     let loaned = found.loan(me)?;
@@ -87,6 +87,7 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
 }
 
 /// READY -> TAKEN for the slot with the lowest ticket. `None` also when the words do not stay still.
+#[inline(always)]
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let (slot, taken) = take_lowest(shared, me, look)?;
     shared.ready_hints().clear(slot);
@@ -96,7 +97,7 @@ pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Optio
 }
 
 /// The step of [`take`] itself; hint and bell are left to the caller.
-#[inline]
+#[inline(always)]
 pub(super) fn take_lowest(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let mut retries = RETRIES;
     loop {
