@@ -54,6 +54,11 @@ macro_rules! counted {
                 self.0.fetch_or(value, order)
             }
 
+            pub(crate) fn fetch_xor(&self, value: $number, order: Ordering) -> $number {
+                step();
+                self.0.fetch_xor(value, order)
+            }
+
             pub(crate) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
                 step();
                 self.0.fetch_and(value, order)

@@ -10,8 +10,8 @@ use tensor_core::dynamic::{DynClient, DynReceiver, DynSender, DynServer};
 use tensor_core::{Error, RemoteError};
 
 use crate::world::{
-    PATIENCE, answer_to, call, channel, client, get, nothing, options, put, receiver, sender, server,
-    service, wait_until,
+    PATIENCE, answer_to, await_it, await_wake, call, channel, client, fill, get, nothing, options, poll_once,
+    put, receiver, sender, server, service, wait_until,
 };
 
 const PART: &str = "TENSORBRIDGE_TEST_CRASH_PART";
@@ -190,6 +190,15 @@ fn receive(act: &str, name: &str, doom: &Doom) {
             let record = receive();
             doom.during(|| drop(record));
         }
+        "awaits" => drop(doom.during(|| await_it(receiver.receive_async(Some(PATIENCE))).unwrap())),
+        "awaits asleep" => {
+            drop(doom.during(|| {
+                let mut pending = receiver.receive_async(Some(PATIENCE));
+                assert!(poll_once(&mut pending).is_none());
+                say("ready");
+                await_wake(pending).unwrap()
+            }));
+        }
         "keeps an alias" => {
             let record = receive();
             let alias = record.field(0).unwrap();
@@ -208,6 +217,15 @@ fn ask(act: &str, name: &str, doom: &Doom) {
         return;
     }
     let client = client(name);
+    if act == "awaits a slot" {
+        drop(doom.during(|| {
+            let mut pending = client.loan_async(Some(PATIENCE));
+            assert!(poll_once(&mut pending).is_none());
+            say("ready");
+            await_wake(pending).unwrap()
+        }));
+        return;
+    }
     let mut record = client.loan(Some(PATIENCE), &mut nothing).unwrap();
     put(&mut record, doom.fatal);
     match act {
@@ -219,6 +237,21 @@ fn ask(act: &str, name: &str, doom: &Doom) {
                     .unwrap();
                 assert_eq!(get(&reply), answer_to(doom.fatal));
             });
+        }
+        "awaits" => doom.during(|| {
+            let call = client.call_async(record, false, Some(PATIENCE)).map_err(|failed| failed.0).unwrap();
+            assert_eq!(get(&await_it(call).unwrap()), answer_to(doom.fatal));
+        }),
+        "awaits no longer" => doom.during(|| {
+            let call = client.call_async(record, false, Some(PATIENCE));
+            drop(poll_once(&mut call.map_err(|failed| failed.0).unwrap()));
+        }),
+        "awaits in vain" => {
+            let error = doom.during(|| {
+                let call = client.call_async(record, false, Some(Duration::from_millis(5)));
+                await_it(call.map_err(|failed| failed.0).unwrap()).map(drop).unwrap_err()
+            });
+            assert!(matches!(error, Error::Timeout { .. }), "{error}");
         }
         "gives up" => {
             let error = doom.during(|| {
@@ -238,6 +271,9 @@ fn work(act: &str, name: &str, doom: &Doom) {
     }
     let server = server(name);
     say("ready");
+    if let Some(act) = act.strip_prefix("a run: ") {
+        return work_on_a_run(act, &server, doom);
+    }
     let take = || server.receive(Some(PATIENCE), &mut nothing).unwrap();
     let mut exchange = if act == "takes" { doom.during(take) } else { take() };
     let id = get(&exchange.request);
@@ -259,6 +295,27 @@ fn work(act: &str, name: &str, doom: &Doom) {
                 traceback: String::new(),
             };
             doom.during(|| exchange.fail(&failure).unwrap());
+        }
+        "drops" => doom.during(|| drop(exchange)),
+        other => panic!("no worker {other}"),
+    }
+}
+
+/// Waits until all three requests are there, so that they are one run.
+fn work_on_a_run(act: &str, server: &DynServer, doom: &Doom) {
+    listen();
+    let take = || server.receive_many(3, Duration::from_millis(50), Some(PATIENCE), &mut nothing).unwrap();
+    let mut exchange = if act == "takes" { doom.during(take) } else { take() };
+    fill(&mut exchange);
+    match act {
+        "takes" => exchange.answer().unwrap(),
+        "answers" => doom.during(|| exchange.answer().unwrap()),
+        "answers and keeps an alias" => {
+            let alias = exchange.reply.field(0).unwrap();
+            doom.during(|| {
+                exchange.answer().unwrap();
+                drop(alias);
+            });
         }
         "drops" => doom.during(|| drop(exchange)),
         other => panic!("no worker {other}"),

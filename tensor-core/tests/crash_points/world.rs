@@ -1,10 +1,14 @@
 //! Records of one number, and what everybody who plays a part needs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tensor_core::dynamic::{
-    DynClient, DynHost, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, HostSettings,
+    DynClient, DynExchange, DynHost, DynPending, DynReceiver, DynRecord, DynSender, DynServer,
+    EndpointOptions, HostSettings,
 };
 use tensor_core::schema::{DType, Field, Schema, Shape};
 use tensor_core::{Error, WaitStrategy};
@@ -32,7 +36,7 @@ pub(crate) fn service(name: &str, slots: usize, mutates_request: bool) -> Result
 }
 
 fn settings(name: &str, slots: usize, mutates_request: bool) -> HostSettings {
-    HostSettings { slots, mutates_request, ..HostSettings::new(name) }
+    HostSettings { slots, mutates_request, ring_order: true, ..HostSettings::new(name) }
 }
 
 pub(crate) fn options(name: &str) -> EndpointOptions {
@@ -87,6 +91,25 @@ pub(crate) fn call(client: &DynClient, id: u64) -> Result<u64, Error> {
     Ok(get(&reply))
 }
 
+/// As [`call`], without a thread that waits.
+pub(crate) fn call_async(client: &DynClient, id: u64) -> Result<u64, Error> {
+    let mut record = await_it(client.loan_async(Some(PATIENCE)))?;
+    put(&mut record, id);
+    let call = client.call_async(record, false, Some(PATIENCE)).map_err(|failed| failed.0)?;
+    Ok(get(&await_it(call)?))
+}
+
+/// Answers each request of a run.
+pub(crate) fn fill(exchange: &mut DynExchange) {
+    for row in 0..exchange.request.run().unwrap() {
+        let id = get(&exchange.request.row(row).unwrap());
+        let field = exchange.reply.field(0).unwrap();
+        // SAFETY: the field is one aligned u64 for each row of a run whose replies this thread alone fills.
+        unsafe { field.ptr().cast::<u64>().add(row).write(answer_to(id)) };
+    }
+    exchange.reply.mark_present(0);
+}
+
 /// Answers requests until `over` says so; the end of the host ends it too.
 pub(crate) fn serve(server: &DynServer, over: impl Fn() -> bool) {
     while !over() {
@@ -100,6 +123,41 @@ pub(crate) fn serve(server: &DynServer, over: impl Fn() -> bool) {
             Err(Error::HostDied { .. }) => return,
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Polls once; what it gives, if that is there already.
+pub(crate) fn poll_once(pending: &mut DynPending) -> Option<Result<DynRecord, Error>> {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    match pending.poll(&Context::from_waker(&waker)) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+/// Awaits in this thread.
+pub(crate) fn await_it(mut pending: DynPending) -> Result<DynRecord, Error> {
+    poll_once(&mut pending).unwrap_or_else(|| await_wake(pending))
+}
+
+/// Awaits what was polled in vain, in this thread, which only a wake-up makes look again.
+pub(crate) fn await_wake(mut pending: DynPending) -> Result<DynRecord, Error> {
+    let start = Instant::now();
+    loop {
+        std::thread::park_timeout(PATIENCE.saturating_sub(start.elapsed()));
+        if let Some(result) = poll_once(&mut pending) {
+            return result;
+        }
+        assert!(start.elapsed() < PATIENCE, "nobody was woken");
     }
 }
 
