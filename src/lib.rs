@@ -81,8 +81,8 @@ pub use tensor_core::channel::{DescribedField, Descriptor};
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
 pub use tensor_core::metrics::{CopyReason, Distribution, ErrorCount, Metrics, metrics};
 pub use tensor_core::service::{
-    Batching, CallLoan, Client, PythonWorker, Replies, Request, RequestRun, Restarts, Server, Service,
-    ServiceBuilder, Worker, WorkerHealth, WorkerState,
+    Batching, CallLoan, Client, Gather, PythonWorker, Replies, Request, RequestRun, Restarts, Server,
+    Service, ServiceBuilder, Worker, WorkerHealth, WorkerState,
 };
 pub use tensor_core::view::{Owned, Record, RowMut};
 pub use tensor_core::{

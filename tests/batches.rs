@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use players::{part, play};
 use support::unique;
-use tensorbridge::{Batching, Client, Error, Received, RemoteError, Sender, Server, Service, Tensor};
+use tensorbridge::{
+    Batching, Client, CopyReason, Error, Gather, Received, RemoteError, Sender, Server, Service, Tensor,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -211,6 +213,72 @@ fn one_request_of_a_run_can_fail_while_the_others_are_answered() {
         }
         _ => assert_eq!(answer.unwrap().number(), 1),
     });
+}
+
+/// The numbers of the requests, and how many bytes were copied for them, of one run, which is answered.
+fn answer_numbers(server: &Server<Text, Tags>, batching: Batching) -> (Vec<u32>, usize) {
+    let mut run = server.receive_many(batching).unwrap();
+    let (texts, replies) = run.split();
+    fill(replies);
+    let numbers = texts.number().to_vec();
+    for (row, text) in texts.iter().enumerate() {
+        assert!(text.ids().iter().all(|id| *id == i64::from(text.number())));
+        let mut reply = replies.row_mut(row);
+        reply.set_seq(text.seq()).unwrap();
+        reply.tags_array_mut().fill(text.number() as i32);
+    }
+    replies.number_mut().copy_from_slice(&numbers);
+    let gathered = run.gathered_bytes();
+    run.reply().unwrap();
+    (numbers, gathered)
+}
+
+#[test]
+fn requests_between_which_others_are_still_being_filled_are_gathered_and_answered() {
+    let name = unique("batches_gather");
+    let service = Service::<Text, Tags>::builder(&name).slots(12).ring_order(true).create().unwrap();
+    let server = Server::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let client = Client::<Text, Tags>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let together = |max, gather| Batching::up_to(max).max_wait(PATIENCE).gather(gather);
+    // Twice, so that the memory of the first time is used again.
+    for _ in 0..2 {
+        std::thread::scope(|scope| {
+            let call = |number: u32| {
+                let mut text = client.loan().unwrap();
+                text.set_seq(1 + number as usize % 8).unwrap();
+                text.ids_mut().fill(i64::from(number));
+                text.set_number(number);
+                scope.spawn(move || {
+                    let tags = text.call().unwrap();
+                    let length = 1 + number as usize % 8;
+                    assert_eq!((tags.number(), tags.seq()), (number, length));
+                    assert_eq!(tags.tags_array(), ndarray::Array2::from_elem((2, length), number as i32));
+                })
+            };
+            // Every other slot is still being filled.
+            let held: Vec<_> = (0..5).map(|number| (call(number), client.loan().unwrap())).collect();
+            let (mut numbers, gathered) = answer_numbers(&server, together(5, Gather::Auto));
+            numbers.sort_unstable();
+            assert_eq!(numbers, [0, 1, 2, 3, 4]);
+            assert_eq!(gathered, (1 + 2 + 3 + 4 + 5) * 8 + 5 * 4);
+            let (calls, holes): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+            calls.into_iter().for_each(|call| call.join().unwrap());
+            drop(holes);
+            let pair = [call(10), client.loan().map(|_| call(11)).unwrap()];
+            for _ in 0..2 {
+                let (numbers, gathered) =
+                    answer_numbers(&server, together(2, Gather::Never).max_wait(Duration::ZERO));
+                assert_eq!((numbers.len(), gathered), (1, 0));
+            }
+            pair.into_iter().for_each(|call| call.join().unwrap());
+            let pair = [call(12), call(13)];
+            let (numbers, gathered) = answer_numbers(&server, together(2, Gather::Always));
+            assert_eq!((numbers.len(), gathered > 0), (2, true));
+            pair.into_iter().for_each(|call| call.join().unwrap());
+        });
+    }
+    assert_eq!(service.free_slots(), 12);
+    assert!(service.metrics().copied(CopyReason::Hole) > 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use tensor_core::Error;
 use tensor_core::dynamic::{
-    DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
+    Copied, DynClient, DynHost, DynReceiver, DynSender, DynServer, EndpointOptions, HostSettings,
 };
 use tensor_core::schema::{DType, Dim, Extent, Field, Schema, Shape};
 
@@ -116,10 +116,10 @@ fn a_call_is_answered_in_its_own_slot() {
                 assert_eq!(exchange.request.field(0).unwrap().shape(), [1, 3, 5]);
                 exchange.reply.set_dim(0, 3).unwrap();
                 exchange.reply.mark_present(0);
-                exchange.answer().unwrap();
+                exchange.answer(&mut Copied::default()).unwrap();
             }
             let exchange = server.receive(Some(Duration::from_secs(10)), &mut nothing).unwrap();
-            exchange.answer().unwrap();
+            exchange.answer(&mut Copied::default()).unwrap();
             drop(server.receive(Some(Duration::from_secs(10)), &mut nothing).unwrap());
         });
         let call = || {

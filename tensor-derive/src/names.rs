@@ -8,11 +8,12 @@ const PYTHON_KEYWORDS: [&str; 35] = [
 ];
 
 /// Methods of every record in Python.
-const PYTHON_METHODS: [&str; 21] = [
+const PYTHON_METHODS: [&str; 22] = [
     "call",
     "call_async",
     "dims",
     "empty",
+    "fail",
     "get",
     "items",
     "jax",

@@ -28,8 +28,13 @@ impl Place for DynRecord {
 
 /// Notes that `bytes` were copied into or out of `place`.
 pub(crate) fn count(place: &impl Place, reason: Reason, bytes: usize) {
-    BYTES[reason as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    note(reason, bytes);
     place.note_copied(reason, bytes);
+}
+
+/// The same of bytes that are in the arena's metrics already.
+pub(crate) fn note(reason: Reason, bytes: usize) {
+    BYTES[reason as usize].fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
 /// The totals of this process so far, by reason.

@@ -9,11 +9,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tensor_core::dynamic::{
-    DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, supervisor,
+    Batching, Copied, DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions,
+    Gather, supervisor,
 };
 use tensor_core::{Error, RemoteError};
 
-use crate::copied::{Reason, count};
+use crate::copied::{Reason, count, note};
 use crate::errors::raise;
 use crate::metrics::Metrics;
 use crate::pending::{Mailbox, Pending};
@@ -142,6 +143,15 @@ fn at_least_one(max: isize) -> PyResult<usize> {
     }
 }
 
+fn gather_of(name: &str) -> PyResult<Gather> {
+    match name {
+        "auto" => Ok(Gather::Auto),
+        "never" => Ok(Gather::Never),
+        "always" => Ok(Gather::Always),
+        _ => Err(PyValueError::new_err(format!("gather is 'auto', 'never' or 'always'; found {name:?}"))),
+    }
+}
+
 fn received_run<T>(record: DynRecord, port: &Port<T>) -> Handle {
     count(&record, Reason::Padded, record.filled_bytes());
     Handle::received(record, port)
@@ -238,22 +248,25 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
 endpoint!(Server, DynServer, "Answers calls.", {
     /// The next requests, up to `max` that may have been waited for `max_wait` seconds, and the replies to fill, both runs; None
     /// once `stop` was called.
-    #[pyo3(signature = (timeout, max = 1, max_wait = 0.0))]
+    #[pyo3(signature = (timeout, max = 1, max_wait = 0.0, gather = "auto"))]
     fn receive(
         &self,
         py: Python<'_>,
         timeout: Option<f64>,
         max: isize,
         max_wait: f64,
+        gather: &str,
     ) -> PyResult<Option<(Handle, Handle)>> {
         let (server, timeout) = (self.port.get()?, seconds(timeout)?);
-        let (max, max_wait) = (at_least_one(max)?, seconds(Some(max_wait))?.unwrap_or(Duration::MAX));
+        let max_wait = seconds(Some(max_wait))?.unwrap_or(Duration::MAX);
+        let batching = Batching::up_to(at_least_one(max)?).max_wait(max_wait).gather(gather_of(gather)?);
         if self.port.is_stopping() {
             return Ok(None);
         }
-        match detached(py, || self.port.glance(), |look| server.receive_many(max, max_wait, timeout, look)) {
-            Ok(DynExchange { request, reply }) => {
+        match detached(py, || self.port.glance(), |look| server.receive_many(batching, timeout, look)) {
+            Ok(DynExchange { request, reply, gathered }) => {
                 count(&request, Reason::Padded, request.filled_bytes());
+                note(Reason::Hole, gathered);
                 let handle = |record| Handle::received(record, &self.port);
                 Ok(Some((handle(request), handle(reply))))
             }
@@ -264,7 +277,15 @@ endpoint!(Server, DynServer, "Answers calls.", {
 
     /// Sends the answer. Both records are released.
     fn answer(&self, py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<()> {
-        exchange(py, request, reply)?.answer().map_err(raise)
+        let exchange = exchange(py, request, reply)?;
+        let mut copied = Copied::default();
+        // Detached where there may be something to copy.
+        let alone = exchange.reply.run() == Some(1);
+        let result =
+            if alone { exchange.answer(&mut copied) } else { py.detach(|| exchange.answer(&mut copied)) };
+        note(Reason::Padded, copied.padded);
+        note(Reason::Hole, copied.hole);
+        result.map_err(raise)
     }
 
     /// Tells the caller that the request failed. Both records are released.
@@ -316,7 +337,8 @@ pub(crate) fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {
 
 /// The two halves of an exchange, back together.
 fn exchange(py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<DynExchange> {
-    Ok(DynExchange { request: request.take(py, "answered")?, reply: reply.take(py, "answered")? })
+    let (request, reply) = (request.take(py, "answered")?, reply.take(py, "answered")?);
+    Ok(DynExchange { request, reply, gathered: 0 })
 }
 
 /// Ends this process `grace` after another one, if it is still `needed` then. The thread never touches Python: another one may

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use tensor_core::Error;
 use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
 use tensor_core::trace::TraceContext;
+use tensor_core::{Error, RemoteError};
 
 use crate::errors::raise;
 use crate::field::Field;
@@ -155,6 +156,19 @@ impl Handle {
         self.writable
     }
 
+    /// The row of a run that `row` stands for, which counts from the end when it is negative.
+    fn row_at(&self, row: isize) -> PyResult<usize> {
+        let records = self.run.ok_or_else(|| self.refuse_row("it is a record alone: only a run has rows"))?;
+        let from_end = if row < 0 { row + records as isize } else { row };
+        usize::try_from(from_end).ok().filter(|at| *at < records).ok_or_else(|| {
+            pyo3::exceptions::PyIndexError::new_err(format!("row {row} of a run of {records}"))
+        })
+    }
+
+    fn refuse_row(&self, reason: &str) -> PyErr {
+        raise(Error::Refused { name: self.schema.name().to_owned(), reason: reason.to_owned() })
+    }
+
     fn refuse(&self, what: &str) -> PyErr {
         let reason = format!("only a record that was loaned {what}");
         raise(Error::Refused { name: self.schema.name().to_owned(), reason })
@@ -194,16 +208,8 @@ impl Handle {
 
     /// Record `row` of a run, alone and to be read. It keeps the whole run.
     fn row(&self, py: Python<'_>, row: isize) -> PyResult<Handle> {
-        let records = self.run.ok_or_else(|| {
-            let reason = "it is a record alone: only a run has rows".to_owned();
-            raise(Error::Refused { name: self.schema.name().to_owned(), reason })
-        })?;
-        let from_end = if row < 0 { row + records as isize } else { row };
-        let found =
-            self.with(py, |record| Ok(usize::try_from(from_end).ok().and_then(|at| record.row(at))))?;
-        let record = found.ok_or_else(|| {
-            pyo3::exceptions::PyIndexError::new_err(format!("row {row} of a run of {records}"))
-        })?;
+        let row = self.row_at(row)?;
+        let record = self.with(py, |record| Ok(record.row(row).expect("the run has as many")))?;
         Ok(Handle { strict: self.strict, ..Handle::new(record, Origin::Nobody) })
     }
 
@@ -217,21 +223,52 @@ impl Handle {
         self.with(py, |record| Ok(record.dim(index)))
     }
 
+    /// Sets symbolic dimension `index`; of a run, also to a length for each of its records.
     fn set_dim(&self, py: Python<'_>, index: usize, length: &Bound<'_, PyAny>) -> PyResult<()> {
-        let length: i128 = length.extract()?;
-        self.with(py, |record| match u64::try_from(length) {
-            Ok(length) => record.set_dim(index, length),
-            Err(_) => {
-                let dim = &self.schema.dims()[index];
-                Err(Error::DimOutOfRange {
-                    schema: self.schema.name().to_owned(),
-                    dim: dim.name().to_owned(),
-                    // A length below 0 is as far out as one beyond every capacity.
-                    found: if length < 0 { 0 } else { u64::MAX },
-                    min: dim.min(),
-                    max: dim.max(),
-                })
+        let dim = &self.schema.dims()[index];
+        // A length below 0 is as far out as one beyond every capacity.
+        let in_range = |length: i128| {
+            u64::try_from(length).map_err(|_| Error::DimOutOfRange {
+                schema: self.schema.name().to_owned(),
+                dim: dim.name().to_owned(),
+                found: if length < 0 { 0 } else { u64::MAX },
+                min: dim.min(),
+                max: dim.max(),
+            })
+        };
+        if let (Some(records), Ok(lengths)) = (self.run, length.try_iter()) {
+            let lengths = lengths.map(|length| length?.extract()).collect::<PyResult<Vec<i128>>>()?;
+            if lengths.len() != records {
+                let found = lengths.len();
+                let text =
+                    format!("`{}` needs a length for each of {records} records; found {found}", dim.name());
+                return Err(PyValueError::new_err(text));
             }
+            return self.with(py, |record| {
+                let lengths = lengths.into_iter().map(in_range).collect::<Result<Vec<u64>, Error>>()?;
+                record.set_dims(index, &lengths)
+            });
+        }
+        let length: i128 = length.extract()?;
+        self.with(py, |record| record.set_dim(index, in_range(length)?))
+    }
+
+    /// Notes that request `row` of the run failed to which this is the reply.
+    fn fail(
+        &self,
+        py: Python<'_>,
+        row: isize,
+        type_name: String,
+        message: String,
+        traceback: String,
+    ) -> PyResult<()> {
+        if !self.writable || self.run.is_none() {
+            return Err(self.refuse_row("only the replies of a handler can fail"));
+        }
+        let row = self.row_at(row)?;
+        self.with(py, |record| {
+            record.note_failure(row, RemoteError { type_name, message, traceback });
+            Ok(())
         })
     }
 

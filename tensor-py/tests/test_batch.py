@@ -6,7 +6,7 @@ import gc
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from programs.batching import Numbers, Sum, add_up, check_calls
 from records import Number
 
 Run = Callable[..., Program]
+Gather = Literal["auto", "never", "always"]
 
 # So long that a run is waited for until it is whole, however slow the machine is.
 PATIENT = 60.0
@@ -228,6 +229,92 @@ def test_requests_of_different_lengths_are_padded(hosts: Hosts, name: str) -> No
         [71, -999, -999, -999],
     ]
     assert tb.copied()["padded"] > before
+
+
+def test_each_reply_has_a_length_of_its_own(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Text, Tags, slots=3, ring_order=True)
+    seen: list[Any] = []
+
+    def handler(asked: Text, answer: Tags) -> None:
+        for wrong in ([1, 2], [1, 2, 9], [1, 2, -1]):
+            with pytest.raises((ValueError, tb.DimOutOfRange)):
+                answer.seq = wrong
+        answer.seq = asked.dims["seq"] * 2
+        answer.tags[:] = np.repeat(asked.ids.numpy(), 2, axis=1)
+        seen.append((answer.tags.shape, answer.row(0).tags.shape, answer.dims["seq"].tolist(), answer.present))
+
+    calls = Calls(name, [{"seq": length, "ids": np.full(length, length)} for length in (1, 3, 2)])
+    with answering(name, handler, Text, Tags, max_batch=3, max_wait=PATIENT):
+        results = calls.end()
+    [(shape, first, lengths, present)] = seen
+    assert (shape, first, sorted(lengths), present) == ((3, 6), (lengths[0],), [2, 4, 6], {"tags": True})
+    assert [result["tags"] for result in results] == [[1] * 2, [3] * 6, [2] * 4]
+
+
+def test_one_request_of_a_run_can_fail_alone(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Number, Number, slots=3, ring_order=True)
+
+    def handler(asked: Number, answer: Number) -> None:
+        answer.value = asked.value.numpy() * 2
+        for row, value in enumerate(asked.value.numpy()):
+            if value == 1:
+                answer.fail(row, KeyError("no such number"))
+        with pytest.raises(IndexError):
+            answer.fail(3, "there is no such row")
+        with pytest.raises(tb.Refused):
+            asked.fail(0, "a request does not fail")
+
+    calls = Calls(name, numbers(3))
+    with answering(name, handler, Number, Number, max_batch=3, max_wait=PATIENT):
+        results = calls.end()
+    failed = results.pop(1)
+    assert isinstance(failed, tb.Remote) and failed.type_name == "KeyError" and "no such number" in str(failed)
+    assert [result["value"] for result in results] == [0, 4]
+
+
+@pytest.mark.parametrize("gather", ["auto", "never", "always"])
+def test_requests_with_holes_between_them_are_gathered_or_not(hosts: Hosts, name: str, gather: Gather) -> None:
+    hosts.service(name, Mixed, Mixed, slots=8, ring_order=True)
+    seen: list[Any] = []
+    kept: list[Any] = []
+
+    def handler(asked: Mixed, answer: Mixed) -> None:
+        seen.append((asked.records, asked.pixels.torch().is_contiguous(), asked.ids.shape))
+        torch.add(asked.pixels.torch(), 1, out=answer.pixels.torch())
+        answer.bytes[:] = asked.bytes
+        answer.ids[:] = asked.ids
+        kept.append(asked.ids.numpy())
+
+    before = tb.copied()["hole"]
+    with tb.Client(name, Mixed, Mixed, timeout=60.0) as client:
+        loans, holes = [], []
+        for at in range(4):
+            loan = client.loan()
+            loan.set(pixels=np.full(16, at, np.float32), bytes=np.full((2, 32), at, np.uint8), ids=np.full(8, at))
+            loans.append(loan)
+            holes.append(client.loan())
+        results: list[Any] = [None] * 4
+
+        def call(at: int) -> None:
+            with loans[at].call() as reply:
+                results[at] = (reply.pixels.numpy().tolist(), reply.bytes.numpy().tolist(), reply.ids.tolist())
+
+        threads = [threading.Thread(target=call, args=(at,)) for at in range(4)]
+        for thread in threads:
+            thread.start()
+        wait = 0.0 if gather == "never" else PATIENT
+        with answering(name, handler, Mixed, Mixed, max_batch=4, max_wait=wait, gather=gather):
+            for thread in threads:
+                thread.join(60)
+        for hole in holes:
+            hole.release()
+        assert results == [([at + 1.0] * 16, [[at] * 32] * 2, [at] * 8) for at in range(4)]
+        # What a handler keeps of a run in its own memory keeps no slot.
+        assert client.pins() == [] or gather == "never"
+    shapes = [(1, True, (1, 8))] * 4 if gather == "never" else [(4, True, (4, 8))]
+    assert seen == shapes
+    assert sorted(row for array in kept for row in array[:, 0].tolist()) == [0, 1, 2, 3]
+    assert tb.copied()["hole"] - before == (0 if gather == "never" else 4 * 2 * (64 + 64 + 64))
 
 
 def test_the_requests_of_a_killed_worker_are_answered_one_by_one(hosts: Hosts, run: Run, name: str) -> None:

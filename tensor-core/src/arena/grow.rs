@@ -26,7 +26,7 @@ pub(crate) enum RunOrder {
 pub(crate) struct Seen {
     pub(crate) slot: usize,
     pub(crate) word: Word,
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
 }
 
 /// READY -> TAKEN for the slot with the lowest ticket, and for up to `max - 1` neighbours of it. Every slot is taken by a
@@ -156,7 +156,7 @@ fn sent_before(shared: &impl Shared, near: &[Seen]) -> Vec<Before> {
     before
 }
 
-fn for_each_ready(shared: &impl Shared, hints: Hints<'_>, mut work: impl FnMut(Seen)) {
+pub(super) fn for_each_ready(shared: &impl Shared, hints: Hints<'_>, mut work: impl FnMut(Seen)) {
     if hints.is_none() {
         (0..shared.slots()).filter_map(|slot| ready(shared, slot)).for_each(&mut work);
     } else {

@@ -17,6 +17,8 @@ mod control;
 mod failure;
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) mod fuzz;
+#[cfg(not(loom))]
+mod gather;
 mod grow;
 #[cfg(not(loom))]
 mod header;
@@ -69,4 +71,4 @@ pub(crate) use {
     word::ParticipantId,
 };
 #[cfg(not(loom))]
-pub use {holders::Pin, loan::WhenFull, recoveries::Recoveries};
+pub use {gather::Gather, holders::Pin, loan::WhenFull, recoveries::Recoveries};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Arena;
 use super::header::RING_ORDER;
 use super::shared::Shared;
 use super::word::{Phase, Word};
+use super::{Arena, Gather};
 use crate::error::Error;
 use crate::memory::{monotonic_ns, precise_monotonic_ns};
 use crate::sync::Ordering;
@@ -25,11 +25,11 @@ pub(crate) struct NextRun {
 }
 
 impl Arena {
-    /// What [`Arena::try_take_run`] would take; `None` when nothing is ready.
+    /// What [`Arena::try_take_batch`] would take; `None` when nothing is ready.
     ///
     /// # Errors
     /// [`Error::Forked`].
-    pub(crate) fn next_run(&self, max: usize, look: Look) -> Result<Option<NextRun>, Error> {
+    pub(crate) fn next_run(&self, max: usize, gather: Gather, look: Look) -> Result<Option<NextRun>, Error> {
         self.check_process()?;
         let Some(slot) = super::ops::peek_lowest(&self.control, look) else { return Ok(None) };
         let phase = |slot: usize| Word(self.control.word(slot).load(Ordering::Acquire)).phase();
@@ -42,7 +42,20 @@ impl Arena {
             let may_follow =
                 high < self.slots() && matches!(phase(high), Some(Phase::Free | Phase::Loaned | Phase::Done));
             let may_precede = low > 0 && phase(low - 1) == Some(Phase::Loaned);
-            high - low == max || !(may_follow || may_precede)
+            let may_join = match gather {
+                Gather::Auto | Gather::Never => may_follow || may_precede,
+                Gather::Always => {
+                    let may_come =
+                        |slot| matches!(phase(slot), Some(Phase::Free | Phase::Loaned | Phase::Done));
+                    (0..self.slots()).any(may_come)
+                }
+            };
+            // Where enough is ready to be gathered, waiting for the holes to close makes the batch no longer.
+            let is_enough = || {
+                let ready = (0..self.slots()).filter(joins).take(max).count();
+                ready == max && gather.is_worth_it(high - low, max)
+            };
+            high - low == max || !may_join || gather != Gather::Never && is_enough()
         };
         let sent = self.control.block(slot).sent.load(Ordering::Relaxed);
         let age = match self.header.flags & RING_ORDER {
@@ -63,7 +76,8 @@ mod tests {
     #[test]
     fn a_run_is_complete_when_it_is_long_enough_or_nothing_can_join_it() {
         let [_host, client, worker] = three(true, RING_ORDER);
-        let is_complete = |max| worker.next_run(max, Look::Words).unwrap().map(|run| run.is_complete);
+        let is_complete =
+            |max| worker.next_run(max, Gather::Never, Look::Words).unwrap().map(|run| run.is_complete);
         assert_eq!(is_complete(4), None);
         let loans: Vec<Claim> = (0..20).map(|_| client.try_loan(Look::Words).unwrap().unwrap()).collect();
         let send = |slot: usize| loans[slot].publish(1, |_| None, true, 0, None).unwrap();

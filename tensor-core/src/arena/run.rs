@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::claim::{Claim, Side};
+use super::gather::{Gather, gather_others};
 use super::grow::{RunOrder, take_run};
 use super::{Arena, ops};
 use crate::error::Error;
@@ -11,10 +12,18 @@ use crate::memory::monotonic_ns;
 use crate::sync::Ordering;
 use crate::wait::Look;
 
-/// Claims on neighbouring slots, in the order of the slots; at least one. Dropping it lets go of all of them that are still
+/// Claims on neighbouring slots, in the order of the slots, or on slots that are apart; at least one. Dropping it lets go of all of them that are still
 /// held, on any thread; in a forked child it does nothing.
 pub(crate) struct ClaimRun {
     claims: Vec<Claim>,
+    is_apart: bool,
+}
+
+impl ClaimRun {
+    /// Whether the records have to be copied to be side by side.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.is_apart
+    }
 }
 
 impl Deref for ClaimRun {
@@ -57,15 +66,29 @@ impl Arena {
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn try_take_run(self: &Arc<Self>, max: usize, look: Look) -> Result<Option<ClaimRun>, Error> {
+        self.try_take_batch(max, Gather::Never, look)
+    }
+
+    /// As [`Arena::try_take_run`], of a service: if `gather` says so, with requests that lie elsewhere.
+    ///
+    /// # Errors
+    /// As [`Arena::try_take_run`].
+    pub(crate) fn try_take_batch(
+        self: &Arc<Self>,
+        max: usize,
+        gather: Gather,
+        look: Look,
+    ) -> Result<Option<ClaimRun>, Error> {
         self.check_process()?;
         let order = if self.reply.is_some() { RunOrder::Free } else { RunOrder::OfEachSender };
         let now = monotonic_ns();
         let is_alone = |slot: usize| self.is_alone(slot, now);
         // More that nobody waits for than there are slots come only from a peer that makes them up.
         for _ in 0..self.slots() {
-            let Some(taken) = take_run(&self.control, self.me, max, order, look, is_alone) else {
+            let Some(mut taken) = take_run(&self.control, self.me, max, order, look, is_alone) else {
                 return Ok(None);
             };
+            let is_apart = gather_others(&self.control, self.me, &mut taken, max, gather, is_alone);
             let alone = taken.len() == 1;
             let (mut claims, mut garbled) = (Vec::with_capacity(taken.len()), Ok(()));
             for seen in &taken {
@@ -93,7 +116,7 @@ impl Arena {
             } else {
                 self.note_run(claims.iter().map(Claim::slot));
             }
-            return Ok(Some(ClaimRun { claims }));
+            return Ok(Some(ClaimRun { claims, is_apart }));
         }
         Ok(None)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use super::Batching;
 use crate::arena::{Arena, BUDGET, Claim, ClaimRun, Expected, LoanTerms, Part, SLOT, Status, WhenFull};
 use crate::error::{Error, Full};
 use crate::peer::{Role, attach};
@@ -234,30 +235,30 @@ impl Endpoint {
         })
     }
 
-    /// As [`Endpoint::take_run`], of requests: while more may join the run, waits for them until `max_wait` has passed since
-    /// its first request was sent.
+    /// As [`Endpoint::take_run`], of requests, as `batching` says: while more may join the run, waits for them until its longest wait has passed since the
+    /// first request was sent.
     pub(crate) fn take_batch(
         &self,
-        max: usize,
-        max_wait: Duration,
+        batching: Batching,
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<ClaimRun, Error> {
+        let Batching { max, max_wait, gather } = batching;
         let bell = self.arena().ready_bell();
-        let take = |look| self.arena().try_take_run(max, look);
+        let take = |look| self.arena().try_take_batch(max, gather, look);
         if max_wait.is_zero() {
             return self.wait("a request", timeout, look_around, bell, take);
         }
         let start = Instant::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-            let next = |look| self.arena().next_run(max, look);
+            let next = |look| self.arena().next_run(max, gather, look);
             let first = self.wait("a request", left, look_around, bell, next)?;
             if !first.is_complete {
                 let left = timeout.map_or(max_wait, |timeout| timeout.saturating_sub(start.elapsed()));
                 let wait = max_wait.saturating_sub(first.age).min(left);
                 let grown = |look| {
-                    let now = self.arena().next_run(max, look)?;
+                    let now = self.arena().next_run(max, gather, look)?;
                     Ok(now.is_none_or(|now| now.is_complete || now.slot != first.slot).then_some(()))
                 };
                 match self.wait("a longer run", Some(wait), look_around, bell, grown) {

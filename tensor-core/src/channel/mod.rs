@@ -1,5 +1,7 @@
 //! One-way records: a [`Channel`] hosts the arena, [`Sender`]s fill and send, [`Receiver`]s take.
 
+mod batch;
+mod batching;
 mod builder;
 #[cfg(connects)]
 mod descriptor;
@@ -13,10 +15,15 @@ mod receiver;
 mod record;
 mod requests;
 mod run;
+mod scratch;
 mod sender;
 mod traced;
 
 pub use crate::arena::WhenFull;
+#[doc(hidden)]
+pub use batch::Copied;
+pub(crate) use batch::{Batch, Failures, answer_each, remote};
+pub use batching::Batching;
 pub use builder::EndpointBuilder;
 pub(crate) use builder::{Connect, Loans};
 #[cfg(connects)]
@@ -31,7 +38,8 @@ pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
-pub(crate) use requests::{adopted_requests, adopted_rows, each};
+pub(crate) use requests::{adopted_requests, adopted_rows};
 pub use run::{ReceivedRun, Records};
+pub(crate) use scratch::Scratches;
 pub use sender::Sender;
 pub(crate) use traced::{TracedCall, TracedServe, carry_current};

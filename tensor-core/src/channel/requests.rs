@@ -51,16 +51,3 @@ pub(crate) unsafe fn adopted_rows(
         }
     }
 }
-
-/// Works on every claim, by its number, whatever becomes of the others; the first error.
-pub(crate) fn each(
-    claims: &[Claim],
-    mut work: impl FnMut(usize, &Claim) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut result = Ok(());
-    for (row, claim) in claims.iter().enumerate() {
-        let worked = work(row, claim);
-        result = result.and(worked);
-    }
-    result
-}

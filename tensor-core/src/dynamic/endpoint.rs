@@ -8,7 +8,7 @@ use crate::arena::{
     Arena, Claim, Expected, Half, LoanTerms, MAX_ATTEMPTS, MUTATES_REQUEST, Pin, RING_ORDER, Recoveries,
     SPARSE, WhenFull,
 };
-use crate::channel::{Endpoint, HostOptions, Hosted, Options};
+use crate::channel::{Endpoint, HostOptions, Hosted, Options, Scratches};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::peer::Role;
@@ -202,7 +202,7 @@ impl Watch {
 }
 
 macro_rules! describe {
-    ($($endpoint:ty),*) => {$(
+    ($($endpoint:ident { $($more:tt)* }),*) => {$(
         impl $endpoint {
             /// The schema of the record or request.
             #[must_use]
@@ -255,7 +255,7 @@ macro_rules! describe {
                 timeout: Option<Duration>,
                 look_around: LookAround<'_>,
             ) -> Result<Self, Error> {
-                Ok(Self { endpoint: self.endpoint.again(timeout, look_around)? })
+                Ok(Self { endpoint: self.endpoint.again(timeout, look_around)?, $($more)* })
             }
 
             /// Ends every operation that waits here without a thread, and each that would, with [`Error::Closed`] of `what`.
@@ -272,7 +272,7 @@ macro_rules! describe {
     )*};
 }
 
-describe!(DynSender, DynReceiver, DynClient, DynServer);
+describe!(DynSender {}, DynReceiver {}, DynClient {}, DynServer { scratches: Scratches::default() });
 
 /// Sends records.
 pub struct DynSender {

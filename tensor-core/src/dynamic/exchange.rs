@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::endpoint::claim_of;
 use super::{DynRecord, EndpointOptions, Lease, LookAround};
-use crate::arena::{Half, MUTATES_REQUEST};
-use crate::channel::{Endpoint, each};
+use crate::arena::{Gather, Half, MUTATES_REQUEST};
+use crate::channel::{Batch, Batching, Copied, Endpoint, Scratches, answer_each};
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
 
 /// Answers calls.
 pub struct DynServer {
     pub(super) endpoint: Endpoint,
+    pub(super) scratches: Scratches,
 }
 
 impl DynServer {
@@ -21,7 +22,8 @@ impl DynServer {
     /// # Errors
     /// As [`EndpointBuilder::connect`](crate::channel::EndpointBuilder::connect).
     pub fn connect(options: EndpointOptions, look_around: LookAround<'_>) -> Result<DynServer, Error> {
-        Ok(DynServer { endpoint: options.connect(Role::Receiver, true, look_around)? })
+        let endpoint = options.connect(Role::Receiver, true, look_around)?;
+        Ok(DynServer { endpoint, scratches: Scratches::default() })
     }
 
     /// The request that was sent first, as a run of one.
@@ -41,34 +43,28 @@ impl DynServer {
         let lease = Arc::new(Lease::slot(claim));
         let request = DynRecord::adopted(Arc::clone(&lease), Half::Request, Some(1), mutable)
             .inspect_err(|error| claim_of(&lease).refuse(error))?;
-        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, Some(1)) })
+        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, Some(1)), gathered: 0 })
     }
 
-    /// The request that was sent first and up to `max - 1` that are ready beside it, as a run. While more may join it, they are
-    /// waited for until `max_wait` has passed since the first was sent. A request that a worker died with is alone.
+    /// Requests that are answered together, as `batching` says, as a run. A request that a worker died with is alone.
     ///
     /// # Errors
-    /// As [`Server::receive`](crate::service::Server::receive).
-    ///
-    /// # Panics
-    /// If `max` is 0.
+    /// As [`Server::receive_many`](crate::service::Server::receive_many).
     pub fn receive_many(
         &self,
-        max: usize,
-        max_wait: Duration,
+        batching: Batching,
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<DynExchange, Error> {
-        assert!(max > 0, "a run has at least one request");
-        if max == 1 {
+        if batching.max == 1 && batching.gather != Gather::Always {
             return self.receive(timeout, look_around);
         }
-        let claims = self.endpoint.take_batch(max, max_wait, timeout, look_around)?;
+        let claims = self.endpoint.take_batch(batching, timeout, look_around)?;
         let records = Some(claims.len());
         let mutable = self.endpoint.arena().header().flags & MUTATES_REQUEST != 0;
-        let lease = Arc::new(Lease::slots(claims));
-        let request = DynRecord::requests(&lease, mutable)?;
-        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, records) })
+        let lease = Arc::new(Lease::batch(Batch::new(claims, &self.scratches, batching.max)?));
+        let (request, gathered) = DynRecord::requests(&lease, mutable)?;
+        Ok(DynExchange { request, reply: DynRecord::blank(lease, Half::Reply, records), gathered })
     }
 
     /// The host's pidfd, readable once the host is dead.
@@ -85,24 +81,26 @@ pub struct DynExchange {
     pub request: DynRecord,
     /// The answer so far.
     pub reply: DynRecord,
+    /// How many bytes of the requests were copied because they did not lie side by side.
+    pub gathered: usize,
 }
 
 impl DynExchange {
-    /// Sends each caller its answer. A reply that lacks a required field reaches them as [`Error::Remote`].
+    /// Sends each caller its answer. A reply that lacks a required field reaches its caller as [`Error::Remote`]. What was copied
+    /// for that is added to `copied`.
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`]; the other callers have their answers then.
-    pub fn answer(self) -> Result<(), Error> {
-        if let Err(error) = self.reply.check_complete() {
-            return self.fail(&RemoteError {
-                type_name: error.name().to_owned(),
-                message: error.to_string(),
-                traceback: String::new(),
-            });
-        }
+    pub fn answer(self, copied: &mut Copied) -> Result<(), Error> {
         let (lease, aliased) = self.lease();
-        let (parts, fields) = (self.reply.parts(), lease.aliased());
-        each(lease.claims(), |_, claim| claim.answer(parts.presence(), |dim| parts.dim(dim), aliased, fields))
+        let (mut rows, failures) = self.reply.replies();
+        // SAFETY: the rows are the replies of the lease; views of them that live on are made to see the pad.
+        unsafe {
+            match lease.as_batch() {
+                Some(batch) => batch.answer(&mut rows, failures, aliased, copied),
+                None => answer_each(lease.claims(), &rows, failures, aliased, copied),
+            }
+        }
     }
 
     /// Tells each caller that its request failed.
@@ -111,15 +109,17 @@ impl DynExchange {
     /// As [`DynExchange::answer`].
     pub fn fail(self, failure: &RemoteError) -> Result<(), Error> {
         let (lease, aliased) = self.lease();
-        let fields = lease.aliased();
-        each(lease.claims(), |_, claim| claim.fail(failure, aliased, fields))
+        match lease.as_batch() {
+            Some(batch) => batch.fail(failure, aliased),
+            None => claim_of(&lease).fail(failure, aliased.is_some(), aliased.unwrap_or(0)),
+        }
     }
 
-    /// The lease, and whether anything but this exchange leads to it.
-    fn lease(&self) -> (Arc<Lease>, bool) {
+    /// The lease, and the fields that views lead to, one bit each; `None` when nothing but this exchange leads to the lease.
+    fn lease(&self) -> (Arc<Lease>, Option<u64>) {
         let lease = Arc::clone(self.request.lease());
         // The two records' references and the one just made.
-        let aliased = Lease::is_shared(&lease, 3);
+        let aliased = Lease::is_shared(&lease, 3).then(|| lease.aliased());
         (lease, aliased)
     }
 }
@@ -155,14 +155,14 @@ mod tests {
             call.publish(presence, |_| None, true, 0, None).unwrap();
             call
         });
-        let receive = || server.receive_many(3, Duration::ZERO, None, &mut || Ok(()));
+        let receive = || server.receive_many(Batching::up_to(3), None, &mut || Ok(()));
         let error = receive().map(drop).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
         for _ in 0..2 {
             let mut exchange = receive().unwrap();
             assert_eq!(exchange.request.run(), Some(1));
             exchange.reply.mark_present(0);
-            exchange.answer().unwrap();
+            exchange.answer(&mut Copied::default()).unwrap();
         }
         let outcomes = calls.each_ref().map(|call| client.endpoint.outcome(call, None, &mut nothing));
         assert!(matches!(&outcomes, [Ok(()), Err(Error::Remote(_)), Ok(())]), "{outcomes:?}");
@@ -176,10 +176,11 @@ mod tests {
         let mut nothing = || Ok(());
         let call = client.endpoint.loan(None, &mut nothing).unwrap();
         call.publish(1, |_| None, true, 0, None).unwrap();
-        let (hour, moment) = (Duration::from_secs(3600), Duration::from_millis(20));
-        let exchange = server.receive_many(4, hour, Some(moment), &mut nothing).unwrap();
+        let four = Batching::up_to(4).max_wait(Duration::from_secs(3600));
+        let moment = Duration::from_millis(20);
+        let exchange = server.receive_many(four, Some(moment), &mut nothing).unwrap();
         assert_eq!(exchange.request.run(), Some(1));
-        let error = server.receive_many(4, hour, Some(moment), &mut nothing).map(drop).unwrap_err();
+        let error = server.receive_many(four, Some(moment), &mut nothing).map(drop).unwrap_err();
         assert!(matches!(error, Error::Timeout { .. }), "{error}");
     }
 
@@ -198,7 +199,7 @@ mod tests {
         assert!(matches!(&told, Error::Remote(remote) if remote.type_name == "Corrupt"), "{told}");
         let mut exchange = server.receive(None, &mut nothing).unwrap();
         exchange.reply.mark_present(0);
-        exchange.answer().unwrap();
+        exchange.answer(&mut Copied::default()).unwrap();
         client.endpoint.outcome(&whole, None, &mut nothing).unwrap();
         drop((garbled, whole));
         assert_eq!(host.free_slots(), 2);

@@ -1,13 +1,12 @@
 //! A shared hold on the memory of a record.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::arena::{Claim, ClaimRun};
-use crate::schema::{COLUMN_ALIGN, Column};
+use crate::channel::Batch;
 use crate::tally::CopyReason;
+use crate::view::Heap;
 
 /// A hold on the memory of a record, or of a run of records, shared by everything that leads to it. The memory is
 /// somebody else's after the last of them is dropped, on whatever thread that is.
@@ -20,8 +19,10 @@ pub struct Lease {
 pub(super) enum Memory {
     /// A claimed slot.
     Slot(Claim),
-    /// Neighbouring claimed slots: a batch.
+    /// Neighbouring claimed slots.
     Slots(ClaimRun),
+    /// Requests that are answered together.
+    Batch(Batch),
     /// This process's heap.
     Heap(Heap),
 }
@@ -31,39 +32,9 @@ impl Memory {
         match self {
             Memory::Slot(claim) => std::slice::from_ref(claim),
             Memory::Slots(claims) => claims,
+            Memory::Batch(batch) => batch.claims(),
             Memory::Heap(_) => &[],
         }
-    }
-}
-
-/// Columns of this process's own.
-pub(super) struct Heap {
-    base: NonNull<u8>,
-    layout: Layout,
-    columns: Box<[Column]>,
-}
-
-// SAFETY: a `Heap` owns its memory; nothing in it is tied to a thread.
-unsafe impl Send for Heap {}
-// SAFETY: through `&Heap` nothing is written.
-unsafe impl Sync for Heap {}
-
-impl Heap {
-    /// `size` zeroed bytes for these columns.
-    pub(super) fn zeroed(columns: Vec<Column>, size: usize) -> Heap {
-        let layout =
-            Layout::from_size_align(size.max(1), COLUMN_ALIGN).expect("columns fit the address space");
-        // SAFETY: the size is not zero.
-        let base = unsafe { alloc_zeroed(layout) };
-        let base = NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout));
-        Heap { base, layout, columns: columns.into() }
-    }
-}
-
-impl Drop for Heap {
-    fn drop(&mut self) {
-        // SAFETY: allocated by `zeroed` with this layout, and freed once.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) };
     }
 }
 
@@ -76,6 +47,10 @@ impl Lease {
         Lease::claimed(Memory::Slots(claims))
     }
 
+    pub(super) fn batch(batch: Batch) -> Lease {
+        Lease::claimed(Memory::Batch(batch))
+    }
+
     fn claimed(memory: Memory) -> Lease {
         let arena = memory.claims()[0].arena();
         let reply_fields = arena.reply().map_or(0, |part| part.schema.fields().len());
@@ -84,7 +59,7 @@ impl Lease {
     }
 
     pub(super) fn heap(heap: Heap) -> Lease {
-        let aliases = heap.columns.iter().map(|_| AtomicU32::new(0)).collect();
+        let aliases = heap.columns().iter().map(|_| AtomicU32::new(0)).collect();
         Lease { memory: Memory::Heap(heap), aliases }
     }
 
@@ -113,11 +88,39 @@ impl Lease {
         }
     }
 
-    pub(super) fn heap_place(&self) -> Option<(NonNull<u8>, &[Column])> {
+    /// The requests that are answered together, if this is about some.
+    pub(super) fn as_batch(&self) -> Option<&Batch> {
         match &self.memory {
-            Memory::Slot(_) | Memory::Slots(_) => None,
-            Memory::Heap(heap) => Some((heap.base, &heap.columns)),
+            Memory::Batch(batch) => Some(batch),
+            _ => None,
         }
+    }
+
+    /// Whether the records are slots of an arena.
+    fn is_in_slots(&self) -> bool {
+        match &self.memory {
+            Memory::Slot(_) | Memory::Slots(_) => true,
+            Memory::Batch(batch) => !batch.is_gathered(),
+            Memory::Heap(_) => false,
+        }
+    }
+
+    /// The claim of the record with this index: its slot, or its row where the records were copied together.
+    pub(super) fn claim_of(&self, index: usize) -> Option<&Claim> {
+        let first = if self.is_in_slots() { self.claim()?.slot() } else { 0 };
+        self.claims().get(index.checked_sub(first)?)
+    }
+
+    pub(super) fn as_heap(&self) -> Option<&Heap> {
+        match &self.memory {
+            Memory::Heap(heap) => Some(heap),
+            _ => None,
+        }
+    }
+
+    /// The claims on the slots that the records are in.
+    pub(super) fn slots_in_view(&self) -> &[Claim] {
+        if self.is_in_slots() { self.claims() } else { &[] }
     }
 
     pub(super) fn count_alias(&self, index: usize, up: bool) {
@@ -125,7 +128,7 @@ impl Lease {
         let before =
             if up { count.fetch_add(1, Ordering::Relaxed) } else { count.fetch_sub(1, Ordering::Relaxed) };
         if before == u32::from(!up) {
-            self.claims().iter().for_each(|claim| claim.note_alias(index, up));
+            self.slots_in_view().iter().for_each(|claim| claim.note_alias(index, up));
         }
     }
 

@@ -21,3 +21,6 @@ pub use field::{FieldView, MAX_VIEW_RANK};
 pub use lease::Lease;
 pub use pending::DynPending;
 pub use record::{DynRecord, heap_run};
+
+pub use crate::arena::Gather;
+pub use crate::channel::{Batching, Copied};

@@ -1,19 +1,17 @@
 //! A record, or a run of records, whose schema is known at run time.
 
-use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::lease::Heap;
 use super::{FieldView, Lease, MAX_VIEW_RANK};
 use crate::arena::{Claim, ClaimRun, Half};
-use crate::channel::{adopted_parts, adopted_requests, adopted_rows, parts_of};
-use crate::error::Error;
-use crate::schema::{Column, Extent, Schema};
+use crate::channel::{Failures, adopted_parts, adopted_rows, parts_of};
+use crate::error::{Error, RemoteError};
+use crate::schema::{Extent, Schema};
 use crate::tally::CopyReason;
 use crate::trace::TraceContext;
-use crate::view::RawParts;
 use crate::view::fill::{fill_absent, pad};
 use crate::view::run::{common, presence_of};
+use crate::view::{Heap, RawParts};
 
 /// A record in a slot or on the heap, or a run of them, which has one more dimension in front.
 pub struct DynRecord {
@@ -21,6 +19,10 @@ pub struct DynRecord {
     parts: RawParts,
     /// The records of a run that was received, one by one; empty for all else.
     rows: Box<[RawParts]>,
+    /// The records of a run that is being filled, one by one, once they have lengths of their own; else empty.
+    replies: Box<[RawParts]>,
+    /// Those of them that failed.
+    failures: Failures,
     /// Fields that some of the rows lacked and that are filled there, one bit each.
     filled: u64,
     /// The bytes written because the rows are of different lengths, or lack a field.
@@ -40,7 +42,12 @@ impl DynRecord {
     pub(super) fn blank(lease: Arc<Lease>, half: Half, run: Option<usize>) -> DynRecord {
         let claim = lease.claim().expect("only slots have halves");
         // SAFETY: the record keeps the lease and so the claim, and uses the schema of that half.
-        let parts = unsafe { parts_of(claim, half) };
+        let parts = unsafe {
+            match lease.as_batch() {
+                Some(batch) if half == Half::Reply => batch.reply(),
+                _ => parts_of(claim, half),
+            }
+        };
         DynRecord::assemble(lease, half, parts, run, true)
     }
 
@@ -79,18 +86,19 @@ impl DynRecord {
         Ok(record)
     }
 
-    /// The requests of neighbouring slots. One that is garbled is refused, and the others are put back for the next look.
+    /// The requests of a batch, and how many bytes were copied so that they lie side by side. One that is garbled is refused,
+    /// and the others are put back for the next look.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a caller does not state a complete request.
-    pub(super) fn requests(lease: &Arc<Lease>, mutable: bool) -> Result<DynRecord, Error> {
-        let claims = lease.claims();
-        // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the claims.
-        let rows = unsafe { adopted_requests(claims) }?;
-        for claim in claims.iter().filter(|_| mutable) {
+    pub(super) fn requests(lease: &Arc<Lease>, mutable: bool) -> Result<(DynRecord, usize), Error> {
+        let batch = lease.as_batch().expect("only batches have requests");
+        // SAFETY: `adopted_run` gives the rows a record that keeps the lease and so the batch.
+        let (rows, copied) = unsafe { batch.requests() }?;
+        for claim in batch.claims().iter().filter(|_| mutable) {
             claim.mark_not_repeatable()?;
         }
-        Ok(DynRecord::adopted_run(Arc::clone(lease), rows.into(), mutable))
+        Ok((DynRecord::adopted_run(Arc::clone(lease), rows.into(), mutable), copied))
     }
 
     /// The records or requests in the slots of the lease.
@@ -112,7 +120,7 @@ impl DynRecord {
         if row >= self.run? {
             return None;
         }
-        let parts = match self.rows.get(row) {
+        let parts = match self.rows.get(row).or_else(|| self.replies.get(row)) {
             Some(parts) => parts.clone(),
             // SAFETY: the memory of a run holds every field of each of its records, and the new record keeps the lease.
             None => unsafe { self.parts.moved_by(row) },
@@ -120,6 +128,8 @@ impl DynRecord {
         Some(DynRecord {
             parts,
             rows: Box::default(),
+            replies: Box::default(),
+            failures: Failures::default(),
             filled: 0,
             filled_bytes: 0,
             schema: Arc::clone(&self.schema),
@@ -144,6 +154,8 @@ impl DynRecord {
         DynRecord {
             parts,
             rows: Box::default(),
+            replies: Box::default(),
+            failures: Failures::default(),
             filled: 0,
             filled_bytes: 0,
             schema,
@@ -196,7 +208,7 @@ impl DynRecord {
     }
 
     fn row_parts(&self, row: usize) -> &RawParts {
-        self.rows.get(row).unwrap_or(&self.parts)
+        self.rows.get(row).or_else(|| self.replies.get(row)).unwrap_or(&self.parts)
     }
 
     /// How many bytes were written because the records of a run are of different lengths, or lack a field.
@@ -228,8 +240,7 @@ impl DynRecord {
     /// The trace of each record, if its sender named one; `None` on the heap.
     pub fn traces(&self) -> impl ExactSizeIterator<Item = Option<TraceContext>> {
         let first = self.parts.index();
-        let claim_of = move |slot: usize| self.lease.claims().iter().find(|claim| claim.slot() == slot);
-        (0..self.run.unwrap_or(1)).map(move |row| claim_of(first + row).and_then(Claim::trace))
+        (0..self.run.unwrap_or(1)).map(move |row| self.lease.claim_of(first + row).and_then(Claim::trace))
     }
 
     /// Says which trace a loaned record belongs to.
@@ -253,6 +264,7 @@ impl DynRecord {
     /// Notes that field `field` was written.
     pub fn mark_present(&mut self, field: usize) {
         self.parts.mark_present(field);
+        self.replies.iter_mut().for_each(|reply| reply.mark_present(field));
     }
 
     /// The length of symbolic dimension `dim`, of a run the longest; `None` before it is set.
@@ -269,7 +281,62 @@ impl DynRecord {
         if !self.writable {
             return Err(Error::ReadOnly { field: self.schema.dims()[dim].name().to_owned() });
         }
-        self.parts.set_dim(&self.schema, dim, length)
+        self.parts.set_dim(&self.schema, dim, length)?;
+        self.replies.iter_mut().try_for_each(|reply| reply.set_dim(&self.schema, dim, length))
+    }
+
+    /// Sets symbolic dimension `dim` of each record of a run that is being filled; changing one makes the fields that name the
+    /// dimension absent again.
+    ///
+    /// # Errors
+    /// [`Error::DimOutOfRange`], and then nothing has changed; [`Error::ReadOnly`].
+    ///
+    /// # Panics
+    /// If there is not one length for each record, or no run is being filled.
+    pub fn set_dims(&mut self, dim: usize, lengths: &[u64]) -> Result<(), Error> {
+        assert_eq!(Some(lengths.len()), self.run, "one length for each record of the run");
+        let (Some(shortest), Some(longest)) = (lengths.iter().min(), lengths.iter().max()) else {
+            return Ok(());
+        };
+        let mut trial = self.parts.clone();
+        trial.set_dim(&self.schema, dim, *shortest)?;
+        if shortest == longest {
+            return self.set_dim(dim, *longest);
+        }
+        trial.set_dim(&self.schema, dim, *longest)?;
+        if !self.writable || !self.rows.is_empty() {
+            return Err(Error::ReadOnly { field: self.schema.dims()[dim].name().to_owned() });
+        }
+        if self.replies.is_empty() {
+            // SAFETY: the memory of a run holds every field of each of its records, and the record keeps the lease.
+            self.replies = (0..lengths.len()).map(|row| unsafe { self.parts.moved_by(row) }).collect();
+        }
+        let present = self.parts.presence();
+        for (reply, length) in self.replies.iter_mut().zip(lengths) {
+            reply.set_dim(&self.schema, dim, *length)?;
+        }
+        self.parts = common(&self.replies);
+        debug_assert_eq!(self.parts.presence() & !present, 0, "nothing becomes present");
+        Ok(())
+    }
+
+    /// Notes that request `row` of the run failed to which this is the reply: its caller is told that, and sent nothing.
+    ///
+    /// # Panics
+    /// If the run has no such record.
+    pub fn note_failure(&mut self, row: usize, failure: RemoteError) {
+        assert!(row < self.run.unwrap_or(1), "a record of the run");
+        self.failures.note(row, failure);
+    }
+
+    /// What is known of each record of a run that is being filled, and which of them failed.
+    pub(super) fn replies(&self) -> (Vec<RawParts>, &Failures) {
+        let rows = match &*self.replies {
+            // SAFETY: as in `set_dims`.
+            [] => (0..self.run.unwrap_or(1)).map(|row| unsafe { self.parts.moved_by(row) }).collect(),
+            replies => replies.to_vec(),
+        };
+        (rows, &self.failures)
     }
 
     /// Address, dtype, shape and strides of field `field`.
@@ -360,7 +427,7 @@ impl DynRecord {
     #[must_use]
     pub fn location(&self) -> Option<(usize, u64)> {
         let here = |claim: &&Claim| claim.slot() == self.parts.index();
-        self.lease.claims().iter().find(here).map(|claim| (claim.slot(), claim.generation()))
+        self.lease.slots_in_view().iter().find(here).map(|claim| (claim.slot(), claim.generation()))
     }
 
     pub(super) fn lease(&self) -> &Arc<Lease> {
@@ -397,14 +464,15 @@ impl Drop for DynRecord {
 pub fn heap_run(schema: Arc<Schema>, records: usize) -> Result<DynRecord, Error> {
     let (columns, size) = schema.columns(records.max(1), 0)?;
     let lease = Arc::new(Lease::heap(Heap::zeroed(columns, size)));
-    let (base, columns) = lease.heap_place().expect("just made on the heap");
-    let columns = NonNull::from(columns).cast::<Column>();
-    // SAFETY: the heap holds every column of the schema, zeroed, for `records` records, and lives in the lease that the
-    // record keeps; only this record leads to it.
-    let parts = unsafe { RawParts::new(base, columns, 0) };
+    let heap = lease.as_heap().expect("just made on the heap");
+    // SAFETY: the heap has every column of the schema for `records` records, and lives in the lease that the record keeps; only
+    // this record leads to it.
+    let parts = unsafe { heap.parts(0, 0) };
     Ok(DynRecord {
         parts,
         rows: Box::default(),
+        replies: Box::default(),
+        failures: Failures::default(),
         filled: 0,
         filled_bytes: 0,
         schema,

@@ -1,6 +1,5 @@
 //! Calls: a [`Service`] hosts the arena, [`Client`]s call, [`Server`]s and Python workers answer.
 
-mod batching;
 mod client;
 mod host;
 mod run;
@@ -8,7 +7,8 @@ mod server;
 mod supervise;
 mod worker;
 
-pub use batching::Batching;
+pub use crate::arena::Gather;
+pub use crate::channel::Batching;
 pub use client::{CallLoan, Client};
 pub use host::{Service, ServiceBuilder};
 pub use run::{Replies, RequestRun};

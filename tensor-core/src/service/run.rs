@@ -4,13 +4,11 @@ use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use crate::arena::{Claim, ClaimRun, Half};
-use crate::channel::{Records, adopted_requests, each, parts_of};
-use crate::error::{Error, RemoteError};
+use crate::arena::Claim;
+use crate::channel::{Batch, Copied, Failures, Records, remote};
+use crate::error::Error;
 use crate::tally::CopyReason;
 use crate::trace::TraceContext;
-use crate::view::fill::pad;
-use crate::view::run::common;
 use crate::view::{RawParts, RawRun, Record, RowMut};
 
 /// Requests that this process answers together. Dropping it unanswered tells every caller so.
@@ -18,7 +16,8 @@ pub struct RequestRun<Req: Record, Rep: Record> {
     // The views before the claims: nothing may lead to the memory once they are gone.
     requests: Records<Req, [(); 0]>,
     replies: Replies<Rep, [(); 0]>,
-    claims: ClaimRun,
+    batch: Batch,
+    gathered: usize,
 }
 
 impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
@@ -26,15 +25,17 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     /// [`Error::Corrupt`] when a caller does not state a complete request: it is refused, and the others are put back.
     ///
     /// # Safety
-    /// `Req::SCHEMA` and `Rep::SCHEMA` must be the schemas of the claims' arena.
-    pub(super) unsafe fn adopt(claims: ClaimRun) -> Result<Self, Error> {
-        // SAFETY: the caller vouches for both schemas, and the claims are kept beside the views. They are on neighbouring
-        // slots in their order, and their slots are this process's alone while they are claimed: a caller that waits for its
-        // answer has no view beyond the lengths it sent. The two halves of a slot are different bytes.
+    /// `Req::SCHEMA` and `Rep::SCHEMA` must be the schemas of the batch's arena.
+    pub(super) unsafe fn adopt(batch: Batch) -> Result<Self, Error> {
+        // SAFETY: the caller vouches for both schemas, and the batch is kept beside the views. Its records are side by side, and
+        // this process's alone while they are claimed: a caller that waits for its answer has no view beyond the lengths it
+        // sent. The two halves of a slot are different bytes.
         unsafe {
-            let requests = adopted_requests(&claims)?;
-            let replies = claims.iter().map(|claim| parts_of(claim, Half::Reply)).collect();
-            Ok(RequestRun { requests: Records::new(requests), replies: Replies::new(replies), claims })
+            let (requests, gathered) = batch.requests()?;
+            let first = batch.reply();
+            let replies = (0..requests.len()).map(|row| first.moved_by(row)).collect();
+            let (requests, replies) = (Records::new(requests), Replies::new(replies));
+            Ok(RequestRun { requests, replies, batch, gathered })
         }
     }
 
@@ -42,7 +43,7 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a run is never empty")]
     pub fn len(&self) -> usize {
-        self.claims.len()
+        self.requests.len()
     }
 
     /// What was asked.
@@ -65,18 +66,24 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
 
     /// The trace of each request, if its caller named one.
     pub fn traces(&self) -> impl ExactSizeIterator<Item = Option<TraceContext>> {
-        self.claims.iter().map(Claim::trace)
+        self.batch.claims().iter().map(Claim::trace)
     }
 
     pub(super) fn claims(&self) -> &[Claim] {
-        &self.claims
+        self.batch.claims()
     }
 
     /// How long the first of the callers to give up goes on waiting, a few milliseconds more or less; `None` when all wait
     /// for ever.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        self.claims.iter().filter_map(|claim| claim.time_left()).min()
+        self.batch.claims().iter().filter_map(|claim| claim.time_left()).min()
+    }
+
+    /// How many bytes were copied because the requests did not lie side by side.
+    #[must_use]
+    pub fn gathered_bytes(&self) -> usize {
+        self.gathered
     }
 
     /// Sends each caller its answer. What is beyond a reply's own lengths is filled with the field's pad, up to the longest.
@@ -86,20 +93,9 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`]; the other callers have their answers then.
     pub fn reply(self) -> Result<(), Error> {
-        let rows = self.replies.rows();
-        // SAFETY: no view of the replies is used any more, and their slots are this process's alone until they are answered.
-        let padded = unsafe { pad(Rep::SCHEMA, &rows, &common(&rows)) };
-        self.claims[0].arena().note_copied(CopyReason::Padded, padded);
-        each(&self.claims, |row, claim| {
-            if let Some(failure) = self.replies.failure(row) {
-                return claim.fail(failure, false, 0);
-            }
-            let parts = &rows[row];
-            match parts.check_complete(Rep::SCHEMA) {
-                Ok(()) => claim.answer(parts.presence(), |dim| parts.dim(dim), false, 0),
-                Err(error) => claim.fail(&failure(error.name(), &error), false, 0),
-            }
-        })
+        let mut rows = self.replies.rows();
+        // SAFETY: the rows are those of the batch, and nobody has a view of them: `self` is here.
+        unsafe { self.batch.answer(&mut rows, &self.replies.failures, None, &mut Copied::default()) }
     }
 
     /// Tells every caller that its request failed.
@@ -107,19 +103,14 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     /// # Errors
     /// As [`RequestRun::reply`].
     pub fn fail(self, type_name: &str, message: &str) -> Result<(), Error> {
-        let failure = failure(type_name, &message);
-        each(&self.claims, |_, claim| claim.fail(&failure, false, 0))
+        self.batch.fail(&remote(type_name, &message), None)
     }
 }
 
 impl<Req: Record, Rep: Record> Drop for RequestRun<Req, Rep> {
     fn drop(&mut self) {
-        self.claims[0].arena().note_copied(CopyReason::Padded, self.requests.filled_bytes());
+        self.batch.claims()[0].arena().note_copied(CopyReason::Padded, self.requests.filled_bytes());
     }
-}
-
-fn failure(type_name: &str, message: &dyn Display) -> RemoteError {
-    RemoteError { type_name: type_name.to_owned(), message: message.to_string(), traceback: String::new() }
 }
 
 /// The replies to requests that are answered together, to be written: each field of all of them is one array.
@@ -131,8 +122,7 @@ fn failure(type_name: &str, message: &dyn Display) -> RemoteError {
 /// `T` is as in [`RawView`](crate::view::RawView): two of them cannot be exchanged and parted from their memory.
 pub struct Replies<R: Record, T: ?Sized = [()]> {
     view: R::RunMutStore,
-    /// Those that failed, by their number.
-    failures: Vec<(usize, RemoteError)>,
+    failures: Failures,
     _tail: T,
 }
 
@@ -142,7 +132,7 @@ impl<R: Record> Replies<R, [(); 0]> {
     unsafe fn new(rows: Vec<RawParts>) -> Self {
         // SAFETY: passed on to the caller.
         let view = R::__run_mut_store(unsafe { RawRun::unpadded(rows) });
-        Replies { view, failures: Vec::new(), _tail: [] }
+        Replies { view, failures: Failures::default(), _tail: [] }
     }
 }
 
@@ -170,12 +160,7 @@ impl<R: Record, T: ?Sized> Replies<R, T> {
     /// If there is no such request.
     pub fn fail<E: Display>(&mut self, row: usize, error: E) {
         assert!(row < self.len(), "request {row} of a run of {}", self.len());
-        self.failures.retain(|(failed, _)| *failed != row);
-        self.failures.push((row, failure(std::any::type_name::<E>(), &error)));
-    }
-
-    fn failure(&self, row: usize) -> Option<&RemoteError> {
-        self.failures.iter().find(|(failed, _)| *failed == row).map(|(_, failure)| failure)
+        self.failures.note(row, remote(std::any::type_name::<E>(), &error));
     }
 
     /// What is known of each reply.

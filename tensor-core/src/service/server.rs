@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Batching, Replies, RequestRun};
+use super::{Replies, RequestRun};
 use crate::arena::{Claim, Expected, Half};
 use crate::channel::{
-    Connect, Endpoint, EndpointBuilder, MutStore, Records, RefStore, TracedServe, endpoint_methods,
+    Batch, Batching, Connect, Endpoint, EndpointBuilder, MutStore, Records, RefStore, Scratches, TracedServe,
+    endpoint_methods,
 };
 use crate::error::{Error, RemoteError};
 use crate::peer::Role;
@@ -16,6 +17,7 @@ use crate::view::Record;
 /// Answers calls with requests of type `Req` and replies of type `Rep`. Several servers share the work.
 pub struct Server<Req, Rep> {
     endpoint: Endpoint,
+    scratches: Scratches,
     records: PhantomData<fn() -> (Req, Rep)>,
 }
 
@@ -27,7 +29,7 @@ impl<Req: Record, Rep: Record> Connect for Server<Req, Rep> {
     }
 
     fn connected(endpoint: Endpoint) -> Self {
-        Server { endpoint, records: PhantomData }
+        Server { endpoint, scratches: Scratches::default(), records: PhantomData }
     }
 }
 
@@ -86,7 +88,8 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
 
     /// Requests that can be answered together: waits for the one that was sent first for up to the timeout, and takes with it
     /// those that are ready then and lie beside it in memory, so that each field of all of them is one array. While more may
-    /// join them, they are waited for as long as `batching` says. A request that a worker died with is alone.
+    /// join them, they are waited for as long as `batching` says. Requests that lie elsewhere are left for the next run, or
+    /// copied beside it in memory of this process ([`Gather`](super::Gather)). A request that a worker died with is alone.
     ///
     /// Runs get long only in a service whose loans are in [`ring_order`](super::ServiceBuilder::ring_order). They do not go
     /// beyond the last slot, so the number of slots is best a multiple of their length.
@@ -114,10 +117,10 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
         batching: Batching,
         timeout: Option<Duration>,
     ) -> Result<RequestRun<Req, Rep>, Error> {
-        let Batching { max, max_wait } = batching;
-        let claims = self.endpoint.take_batch(max, max_wait, timeout, &mut || Ok(()))?;
+        let claims = self.endpoint.take_batch(batching, timeout, &mut || Ok(()))?;
+        let batch = Batch::new(claims, &self.scratches, batching.max)?;
         // SAFETY: `connect` compared both schemas with the arena's.
-        unsafe { RequestRun::adopt(claims) }
+        unsafe { RequestRun::adopt(batch) }
     }
 
     /// Answers requests, as many at a time as [`Server::receive_many`] gives, until the service's host is gone. `handler` gets

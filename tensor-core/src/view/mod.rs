@@ -4,6 +4,7 @@
 //! `&mut`, so that two views cannot be exchanged and parted from the memory they belong to.
 
 pub(crate) mod fill;
+mod heap;
 pub(crate) mod nested;
 mod owned;
 mod raw;
@@ -11,6 +12,7 @@ mod record;
 mod row;
 pub(crate) mod run;
 
+pub(crate) use heap::Heap;
 pub use owned::Owned;
 pub(crate) use raw::RawParts;
 pub use raw::RawView;

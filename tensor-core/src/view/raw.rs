@@ -54,6 +54,26 @@ impl RawParts {
         RawParts { index: self.index + records, ..self.clone() }
     }
 
+    /// Copies what is present in a record into another place, and takes over what is known of it; how many bytes those are.
+    ///
+    /// # Safety
+    /// The contract of [`RawParts::new`] with this schema, here and there, which are different bytes; nobody else reads or writes
+    /// those here.
+    pub(crate) unsafe fn copy_from(&mut self, schema: &Schema, other: &RawParts) -> usize {
+        (self.presence, self.dims) = (other.presence, other.dims);
+        let mut copied = 0;
+        for field in (0..schema.fields().len()).filter(|field| other.presence >> field & 1 == 1) {
+            let bytes = other.slice_len(schema, field) * schema.fields()[field].dtype().size();
+            // SAFETY: a slice is no longer than the field, which is valid in both places.
+            unsafe {
+                let (from, to) = (other.field_ptr(schema, field), self.field_ptr(schema, field));
+                std::ptr::copy_nonoverlapping(from.as_ptr(), to.as_ptr(), bytes);
+            }
+            copied += bytes;
+        }
+        copied
+    }
+
     /// Which record of the columns it is.
     pub(crate) fn index(&self) -> usize {
         self.index

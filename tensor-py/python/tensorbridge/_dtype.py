@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, overload
 
 from . import _core
@@ -46,7 +46,8 @@ class Dim:
 
         tokens.seq = 37  # from here on `ids` has the shape [37]
 
-    Of a run it is the longest length; ``run.dims["seq"]`` has those of the records.
+    Of a run it is the longest length; ``run.dims["seq"]`` has those of the records. ``run.seq = [3, 5, 2]`` gives each record of
+    a run of replies a length of its own: the fields have the longest, and what is written beyond a record's own is not sent.
 
     Reading the length of a record whose dimension is not set raises `DimUnset`; setting one outside the bounds raises
     `DimOutOfRange`. Changing a length makes the fields that name it absent again.
@@ -75,7 +76,7 @@ class Dim:
             raise _core.dim_unset(record.schema.name, self.name)
         return length
 
-    def __set__(self, record: Record, length: int) -> None:
+    def __set__(self, record: Record, length: int | Iterable[int]) -> None:
         record._handle.set_dim(record._first[1] + self.index, length)
 
     def _described(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
@@ -242,6 +243,21 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Refused: it is no run.
         """
         return self._wrap(self._handle.row(index), None, self._place)
+
+    def fail(self, index: int, error: BaseException | str) -> None:
+        """Says that request `index` of a run failed, in a service's handler, of the run of replies.
+
+        Its caller, and nobody else, gets `Remote` with the error's type and text; what was written to its reply is not sent.
+
+        Raises:
+            IndexError: the run has no such record.
+            Refused: it is not the replies of a handler.
+        """
+        self._check_whole()
+        kind, text, trace = "Failure", str(error), ""
+        if isinstance(error, BaseException):
+            kind, trace = type(error).__name__, "".join(traceback.format_exception(error))
+        self._handle.fail(index, kind, text, trace)
 
     @property
     def dims(self) -> dict[str, int | NDArray[np.int64] | None]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from ._record import Record
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+Gather = Literal["auto", "never", "always"]
+"""What a server does about requests that are ready and do not lie side by side."""
 
 NOTE = "__tensorbridge_service__"
 """The attribute in which a class keeps its `Spec`."""
@@ -26,6 +29,7 @@ class Spec:
     max_attempts: int
     max_batch: int
     max_wait: float
+    gather: Gather
     slots_per_client: int | None
 
 
@@ -39,6 +43,7 @@ def service(
     max_attempts: int = 3,
     max_batch: int = 1,
     max_wait: float = 0.0,
+    gather: Gather = "auto",
     slots_per_client: int | None = None,
 ) -> Callable[[C], C]:
     """Says that a class answers the calls of a service. The class stays what it was.
@@ -66,8 +71,12 @@ def service(
         max_attempts: how many workers may die with a request, each having taken it alone, before its caller gets
             `WorkerDied`.
         max_batch: the most requests of a run. Runs do not go beyond the last slot, so `slots` is best a multiple of it.
-            The length that the handler sets for a symbolic dimension of the replies is that of all of them.
+            A number that the handler sets for a symbolic dimension of the replies, ``scores.seq = 5``, is the length of
+            all of them; ``scores.seq = [3, 5, 2]`` gives each its own. ``scores.fail(1, error)`` tells one caller alone.
         max_wait: the longest that a run is waited for to get longer, in seconds since its first request was sent.
+        gather: whether requests that do not lie side by side, because a slot between them is still being filled, are copied
+            together: ``"auto"`` where such holes leave a run below half of what is ready; ``"never"``; ``"always"``. The
+            bytes are counted as ``hole`` by `tb.copied`.
         slots_per_client: how many slots each client may hold at once, so that one that has much to ask leaves some to the
             others; None for as many as there are.
     """
@@ -82,7 +91,9 @@ def service(
         raise ValueError(f"max_wait is a number of seconds, 0 or more; found {max_wait}")
     if slots_per_client is not None and slots_per_client < 1:
         raise ValueError(f"slots_per_client is at least 1, or None; found {slots_per_client}")
-    spec = Spec(name, request, reply, slots, mutates_request, max_attempts, max_batch, max_wait, slots_per_client)
+    if gather not in get_args(Gather):
+        raise ValueError(f"gather is 'auto', 'never' or 'always'; found {gather!r}")
+    spec = Spec(name, request, reply, slots, mutates_request, max_attempts, max_batch, max_wait, gather, slots_per_client)
 
     def note(handler: C) -> C:
         setattr(handler, NOTE, spec)

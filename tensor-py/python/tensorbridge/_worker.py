@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, overload
 from . import _core, _trace
 from ._endpoint import SECONDS, Endpoint, Wait
 from ._record import Record
-from ._service import Spec
+from ._service import Gather, Spec
 
 Req = TypeVar("Req", bound=Record)
 Rep = TypeVar("Rep", bound=Record)
@@ -85,6 +85,7 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         mutates_request: bool = False,
         max_batch: int = 1,
         max_wait: float = 0.0,
+        gather: Gather = "auto",
     ) -> None:
         """Answers calls until `stop`, or until the host is gone.
 
@@ -102,7 +103,7 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         with _InferenceMode() as inference:
             while True:
                 try:
-                    if (exchange := receive(None, max_batch, max_wait)) is None:
+                    if (exchange := receive(None, max_batch, max_wait, gather)) is None:
                         return
                     asked, filled = exchange
                     if not inference.entered:
@@ -224,5 +225,9 @@ def work(handler: Callable[[], Callable[[Any, Any], object]], spec: Spec, name: 
     with server:
         server._connect().follow_host(GRACE)
         server.serve(
-            answer, mutates_request=spec.mutates_request, max_batch=spec.max_batch, max_wait=spec.max_wait
+            answer,
+            mutates_request=spec.mutates_request,
+            max_batch=spec.max_batch,
+            max_wait=spec.max_wait,
+            gather=spec.gather,
         )
