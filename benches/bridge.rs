@@ -1,7 +1,7 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
 //! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only
-//! steps|calls|sizes|pool|runs|open|async|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
+//! steps|calls|sizes|pool|runs|batching|open|async|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
 
@@ -84,6 +84,9 @@ fn main() {
     if wanted("runs") {
         support::runs::measure(&mut report, scale);
     }
+    if wanted("batching") {
+        support::batching::measure(&mut report, scale);
+    }
     if wanted("open") {
         open(&mut report, scale);
     }
@@ -148,6 +151,8 @@ fn unique(name: &str) -> String {
 #[derive(Default)]
 struct Report {
     rows: Vec<Measured>,
+    /// What is no time: its name, the figure, its unit.
+    figures: Vec<(String, f64, &'static str)>,
 }
 
 impl Report {
@@ -170,6 +175,11 @@ impl Report {
             human(measured.p99())
         );
         self.rows.push(measured);
+    }
+
+    fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
+        println!("{name:<58} {value:>10.1} {unit}");
+        self.figures.push((name.to_owned(), value, unit));
     }
 
     fn p50(&self, name: &str) -> f64 {
@@ -219,7 +229,12 @@ impl Report {
                 serde_json::json!({"name": row.name, "unit": "ns", "p50": row.p50(), "p99": row.p99(), "runs": runs})
             })
             .collect();
-        let report = serde_json::json!({"machine": machine(), "rows": rows});
+        let figures: Vec<_> = self
+            .figures
+            .iter()
+            .map(|(name, value, unit)| serde_json::json!({"name": name, "value": value, "unit": unit}))
+            .collect();
+        let report = serde_json::json!({"machine": machine(), "rows": rows, "figures": figures});
         serde_json::to_string_pretty(&report).expect("numbers and texts")
     }
 }

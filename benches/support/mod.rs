@@ -1,6 +1,7 @@
 //! What the benchmarks share.
 
 pub(crate) mod awaited;
+pub(crate) mod batching;
 pub(crate) mod limits;
 pub(crate) mod open;
 pub(crate) mod peer;
