@@ -91,7 +91,7 @@ fn every_call_is_counted_by_its_end_whichever_process_reads() {
     };
     for value in 0..300 {
         // More than makes every call worth its clock readings.
-        std::thread::sleep(Duration::from_micros(50));
+        std::thread::sleep(Duration::from_micros(100));
         assert_eq!(call(value).map_err(|error| error.code()), wanted(value), "{value}");
     }
     let unfilled = client.loan().unwrap().call().map(drop).unwrap_err();

@@ -17,6 +17,9 @@ from records import Image, Number, Scores, Tokens
 
 Run = Callable[..., Program]
 
+APART = 0.001
+"""Seconds between calls that are all to be timed."""
+
 
 def double(number: Number, answer: Number) -> None:
     if (number.value.numpy() < 0).any():
@@ -29,8 +32,10 @@ def test_every_call_is_counted_by_its_end(hosts: Hosts, name: str) -> None:
     assert service.metrics().sent == 0
     with answering(name, double), tb.Client(name, Number, Number) as client:
         for value in range(20):
+            time.sleep(APART)
             assert client.call(value=value).value.item() == 2 * value
         for _ in range(3):
+            time.sleep(APART)
             with pytest.raises(tb.RemoteError):
                 client.call(value=-1)
         with pytest.raises(tb.MissingField), client.loan() as number:
@@ -140,6 +145,7 @@ def test_top_shows_all_so_far_once(hosts: Hosts, name: str, run: Run) -> None:
     with answering(name, double), tb.Client(name, Number, Number) as client:
         for value in range(5):
             client.call(value=value)
+            time.sleep(APART)
         with pytest.raises(tb.RemoteError):
             client.call(value=-1)
         assert eventually(lambda: tb.metrics(name).failed == 1)

@@ -290,9 +290,7 @@ impl Shared for Control {
     fn time(&self, slot: usize, counter: u64) -> Option<u32> {
         let (pace, number) = (&self.live().tickets.0.pace, Ticket::drawn(counter));
         let timed = pace.times(number)?;
-        let now = precise_monotonic_ns();
-        pace.timed(number, now);
-        self.block(slot).sent.store(now, Ordering::Relaxed);
+        self.note_sent(slot, pace, number);
         Some(timed)
     }
 
@@ -341,6 +339,15 @@ impl Shared for Control {
 }
 
 impl Control {
+    /// Notes when a record is sent that is timed. Apart from the path of those that are not.
+    #[cold]
+    #[inline(never)]
+    fn note_sent(&self, slot: usize, pace: &Pace, number: u64) {
+        let now = precise_monotonic_ns();
+        pace.timed(number, now);
+        self.block(slot).sent.store(now, Ordering::Relaxed);
+    }
+
     /// The half of a slot's word that changes with every transition, for the kernel to compare. Rust code never reads
     /// or writes through it.
     pub(crate) fn low_half(&self, slot: usize) -> &AtomicU32 {

@@ -311,7 +311,7 @@ impl Arena {
 
     /// The error for a word that no honest peer writes.
     pub(super) fn corrupt(&self, slot: usize, word: Word) -> Error {
-        Error::Corrupt { name: self.name.clone(), what: format!("slot {slot} is {word:?}") }
+        self.corrupted(format!("slot {slot} is {word:?}"))
     }
 
     // Always: the claim is then made where it is wanted, and not copied there.

@@ -27,18 +27,31 @@ impl Arena {
         Ticket::drawn(self.control.next_ticket().load(Ordering::Relaxed))
     }
 
-    /// When the record of a slot was sent and how many it stands for, if it is timed.
+    /// How many records that of a slot stands for, if it is timed.
     #[inline]
-    fn timed(&self, slot: usize) -> Option<(u64, u64)> {
-        let stands_for = Ticket(self.control.ticket(slot).load(Ordering::Relaxed)).stands_for()?;
-        Some((self.control.block(slot).sent.load(Ordering::Relaxed), stands_for))
+    fn timed(&self, slot: usize) -> Option<u64> {
+        Ticket(self.control.ticket(slot).load(Ordering::Relaxed)).stands_for()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn time_take(&self, slot: usize, stands_for: u64) {
+        let sent = self.control.block(slot).sent.load(Ordering::Relaxed);
+        self.takes.time(slot, sent, precise_monotonic_ns(), stands_for);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn time_answer(&self, slot: usize, stands_for: u64) {
+        let sent = self.control.block(slot).sent.load(Ordering::Relaxed);
+        self.tally().measure(Scale::RoundTrip, precise_monotonic_ns().saturating_sub(sent), stands_for);
     }
 
     /// Notes that this process has taken the record of a slot.
     #[inline]
     pub(super) fn note_taken(&self, slot: usize) {
-        if let Some((sent, stands_for)) = self.timed(slot) {
-            self.takes.time(slot, sent, precise_monotonic_ns(), stands_for);
+        if let Some(stands_for) = self.timed(slot) {
+            self.time_take(slot, stands_for);
         }
     }
 
@@ -54,18 +67,28 @@ impl Arena {
     /// Counts an answer that its caller has.
     #[inline]
     pub(super) fn note_answer(&self, slot: usize) {
-        if let Some((sent, stands_for)) = self.timed(slot) {
-            let passed = precise_monotonic_ns().saturating_sub(sent);
-            self.tally().measure(Scale::RoundTrip, passed, stands_for);
+        if let Some(stands_for) = self.timed(slot) {
+            self.time_answer(slot, stands_for);
         }
     }
 
-    /// Counts an error that an operation on a record ended with. A forked child, which is nobody, counts nothing.
+    /// Counts an error that an operation on a record ended with. A forked child, which is nobody, counts nothing; and what
+    /// is corrupt was counted where it was found.
     #[cold]
     pub(crate) fn note_error(&self, error: &Error) {
-        if !self.fork.in_child() {
+        if !matches!(error, Error::Corrupt { .. }) && !self.fork.in_child() {
             self.tally().count_error(error);
         }
+    }
+
+    /// The error for something in shared memory that no honest peer writes, counted.
+    #[cold]
+    pub(crate) fn corrupted(&self, what: String) -> Error {
+        let error = Error::Corrupt { name: self.name.clone(), what };
+        if !self.fork.in_child() {
+            self.tally().count_error(&error);
+        }
+        error
     }
 
     /// Counts bytes that were copied.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! bits 0..10    the participant that sent it
-//! bits 10..13   0, or n + 1 when the record is timed and stands for 2^n records
-//! bits 13..64   a number, larger for whatever is sent later
+//! bits 10..14   0, or n + 1 when the record is timed and stands for 2^n records
+//! bits 14..64   a number, larger for whatever is sent later
 //! ```
 //!
 //! Tickets order records, nothing more: a ticket that no honest peer writes changes the order.
@@ -11,7 +11,7 @@
 use super::word::{ID_BITS, ParticipantId};
 
 /// Bits that say whether a record is timed.
-const TIMED_BITS: u32 = 3;
+const TIMED_BITS: u32 = 4;
 
 const TIMED_MASK: u64 = (1 << TIMED_BITS) - 1;
 

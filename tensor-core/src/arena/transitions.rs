@@ -79,8 +79,7 @@ impl Claim {
         if arena.header.flags & RING_ORDER != 0 {
             block.sent.store(precise_monotonic_ns(), Ordering::Relaxed);
         }
-        self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))
-            .inspect_err(|error| arena.note_error(error))?;
+        self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))?;
         arena.show_sent(self.slot());
         Ok(())
     }
@@ -199,10 +198,7 @@ impl Claim {
                     2 => Ok(Some(Status::WorkerDied)),
                     3 => Ok(Some(Status::Dropped)),
                     4 => Ok(Some(Status::Expired)),
-                    other => Err(Error::Corrupt {
-                        name: arena.name.clone(),
-                        what: format!("the status of slot {} is {other}", self.slot()),
-                    }),
+                    other => Err(arena.corrupted(format!("the status of slot {} is {other}", self.slot()))),
                 }
             }
             _ => Err(arena.corrupt(self.slot(), word)),

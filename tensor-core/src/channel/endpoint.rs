@@ -137,7 +137,7 @@ impl Endpoint {
                 self.wait(SLOT, timeout, look_around, &Often(bell), |look| arena.try_loan(look))
             }
         };
-        loaned.map_err(|error| self.full(error)).inspect_err(|error| arena.note_error(error))
+        loaned.map_err(|error| self.full(error))
     }
 
     /// A slot of the budget first, and then a free one: each is waited for where it is announced.
@@ -161,8 +161,15 @@ impl Endpoint {
         loaned.inspect_err(|_| budget.give_back()).map_err(whole)
     }
 
-    /// Says who holds the slots when none became free in time.
+    /// Counts why there is no slot, and says who holds them when none became free in time.
+    #[cold]
     fn full(&self, error: Error) -> Error {
+        let error = self.who_holds(error);
+        self.arena().note_error(&error);
+        error
+    }
+
+    fn who_holds(&self, error: Error) -> Error {
         let Error::Timeout { what, after } = error else { return error };
         Error::Full(Box::new(Full {
             arena: self.arena().name().to_owned(),
@@ -285,24 +292,40 @@ impl Endpoint {
         look_around: LookAround<'_>,
     ) -> Result<(), Error> {
         let place = self.arena().caller_place(claim.slot());
-        self.wait("the reply", timeout, look_around, &place, |_| claim.outcome())
-            .and_then(|status| self.ended(claim, status, timeout))
-            .inspect_err(|error| self.arena().note_error(error))
+        let ended = self.wait("the reply", timeout, look_around, &place, |_| claim.outcome());
+        self.ended(claim, ended, timeout)
     }
 
     /// What a call that ended gives its caller.
-    fn ended(&self, claim: &Claim, status: Status, timeout: Option<Duration>) -> Result<(), Error> {
-        match status {
-            Status::Answered => {
+    #[inline]
+    fn ended(
+        &self,
+        claim: &Claim,
+        ended: Result<Status, Error>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        match ended {
+            Ok(Status::Answered) => {
                 claim.note_answer();
                 Ok(())
             }
-            Status::Failed => Err(Error::Remote(Box::new(claim.failure()))),
-            Status::WorkerDied | Status::Dropped => Err(self.unanswered(claim, status)),
-            Status::Expired => {
-                Err(Error::Timeout { what: "the reply", after: timeout.unwrap_or(Duration::MAX) })
-            }
+            ended => Err(self.failed(claim, ended, timeout)),
         }
+    }
+
+    /// The error of a call that did not end well, counted.
+    #[cold]
+    fn failed(&self, claim: &Claim, ended: Result<Status, Error>, timeout: Option<Duration>) -> Error {
+        let error = match ended {
+            Err(error) => error,
+            Ok(Status::Failed) => Error::Remote(Box::new(claim.failure())),
+            Ok(Status::Expired) => {
+                Error::Timeout { what: "the reply", after: timeout.unwrap_or(Duration::MAX) }
+            }
+            Ok(status) => self.unanswered(claim, status),
+        };
+        self.arena().note_error(&error);
+        error
     }
 
     fn unanswered(&self, claim: &Claim, status: Status) -> Error {
@@ -350,8 +373,7 @@ pub(crate) struct Pending<W> {
 
 impl Pending<LoanWait> {
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
-        let polled = self.wait.poll(cx).map_err(|error| self.endpoint.full(error));
-        polled.map(|claim| claim.inspect_err(|error| self.endpoint.arena().note_error(error)))
+        self.wait.poll(cx).map_err(|error| self.endpoint.full(error))
     }
 }
 
@@ -363,10 +385,8 @@ impl Pending<TakeWait> {
 
 impl Pending<AnswerWait> {
     pub(crate) fn poll(&mut self, claim: &Claim, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        let ended = ready!(self.wait.poll(claim, cx))
-            .and_then(|status| self.endpoint.ended(claim, status, self.timeout))
-            .inspect_err(|error| self.endpoint.arena().note_error(error));
-        Poll::Ready(ended)
+        let ended = ready!(self.wait.poll(claim, cx));
+        Poll::Ready(self.endpoint.ended(claim, ended, self.timeout))
     }
 }
 

@@ -31,12 +31,9 @@ pub(crate) unsafe fn adopted_parts(claim: &Claim, half: Half) -> Result<RawParts
     let mut parts = unsafe { parts_of(claim, half) };
     let arena = claim.arena();
     let (presence, dims) = claim.read_record(half);
-    let adopted = parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| Error::Corrupt {
-        name: arena.name().to_owned(),
-        what: format!("slot {} does not hold a complete record: {error}", claim.slot()),
-    });
-    let adopted = adopted.inspect_err(|error| arena.note_error(error));
-    adopted?;
+    parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| {
+        arena.corrupted(format!("slot {} does not hold a complete record: {error}", claim.slot()))
+    })?;
     Ok(parts)
 }
 

@@ -32,9 +32,9 @@ pub struct ErrorCount {
 
 /// What happened in an arena: since it was made, or between two readings.
 ///
-/// Counts are exact. Of a fast stream not every record is timed (a clock reading costs as much as a twentieth of the fastest
-/// call): records more than 10 microseconds apart are all timed, of faster ones one in up to 32, which counts for those
-/// that were not.
+/// Counts are exact. Of a fast stream not every record is timed, because that costs as much as half of the fastest call:
+/// records more than 50 microseconds apart are all timed, of faster ones one in up to 128, which counts for those that were
+/// not.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {

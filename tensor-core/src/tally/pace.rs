@@ -1,16 +1,16 @@
 //! Which records are timed.
 //!
-//! Reading the clock three times costs as much as a tenth of the fastest call, so not every record of a fast stream is timed:
+//! Timing a call costs as much as half of the fastest call, so not every record of a fast stream is timed:
 //! one of `2^n`, where `n` follows from how fast records were sent since the last one that was timed. What is timed counts
 //! for all that it stands for. Where more than [`WORTH`] passes between two records, each is timed.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many nanoseconds pass, on the mean, between two records that are timed, in a stream of many.
-const WORTH: u64 = 10_000;
+const WORTH: u64 = 50_000;
 
 /// The largest `n`.
-const MOST: u32 = 5;
+const MOST: u32 = 7;
 
 /// The words that decide it, beside the counter of tickets: whoever has just drawn a ticket has their cache line.
 #[repr(C)]
@@ -34,6 +34,7 @@ impl Pace {
 
     /// Notes that the record with this number is timed `now`. Senders that do this at once disagree about what a good pace
     /// is, and nothing else.
+    #[cold]
     pub(crate) fn timed(&self, number: u64, now: u64) {
         let passed = now.saturating_sub(self.last_time.swap(now, Ordering::Relaxed));
         let records = number.saturating_sub(self.last_number.swap(number, Ordering::Relaxed)).max(1);
@@ -63,9 +64,9 @@ mod tests {
     #[test]
     fn slow_streams_are_timed_whole_and_fast_ones_in_part_that_stands_for_the_whole() {
         assert_eq!(timed(&Pace::default(), 0..5000, WORTH), (5000, 5000));
-        for (apart, shift) in [(100, 5), (400, 5), (3000, 2)] {
+        for (apart, shift) in [(100, 7), (400, 7), (3000, 5), (20_000, 2)] {
             let (some, stood) = timed(&Pace::default(), 0..100_000, apart);
-            assert!(some.abs_diff(100_000 >> shift) < 20 && stood.abs_diff(100_000) < 100, "{some}, {stood}");
+            assert!(some.abs_diff(100_000 >> shift) < 50 && stood.abs_diff(100_000) < 500, "{some}, {stood}");
         }
     }
 
@@ -73,8 +74,8 @@ mod tests {
     fn a_stream_that_slows_down_is_soon_timed_whole_again() {
         let pace = Pace::default();
         timed(&pace, 0..10_000, 100);
-        timed(&pace, 10_000..10_200, 1_000_000);
-        assert_eq!(timed(&pace, 10_200..10_300, 1_000_000), (100, 100));
+        timed(&pace, 10_000..10_500, 1_000_000);
+        assert_eq!(timed(&pace, 10_500..10_600, 1_000_000), (100, 100));
     }
 
     #[test]

@@ -48,14 +48,21 @@ impl Takes {
     #[inline]
     pub(crate) fn end(&self, slot: usize) -> Taken {
         let note = &self.notes[slot];
-        let taken = note.taken.load(Ordering::Relaxed);
-        if taken == 0 {
-            return Taken::default();
+        match note.taken.load(Ordering::Relaxed) {
+            0 => Taken::default(),
+            _ => note.end(),
         }
-        note.taken.store(0, Ordering::Relaxed);
-        let (waited, stands_for) =
-            (note.waited.load(Ordering::Relaxed), note.stands_for.load(Ordering::Relaxed));
-        Taken { taken, waited, stands_for }
+    }
+}
+
+impl Note {
+    #[cold]
+    fn end(&self) -> Taken {
+        Taken {
+            taken: self.taken.swap(0, Ordering::Relaxed),
+            waited: self.waited.load(Ordering::Relaxed),
+            stands_for: self.stands_for.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -63,6 +70,15 @@ impl Taken {
     /// Counts the end of the record: how it ended, and what it took.
     #[inline]
     pub(crate) fn count(self, row: Row<'_>, how: Counter, clock: impl FnOnce() -> u64) {
+        match (self.taken, how) {
+            (0, Counter::EndedAlone) => row.count(how, 1),
+            _ => self.count_more(row, how, clock),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_more(self, row: Row<'_>, how: Counter, clock: impl FnOnce() -> u64) {
         let in_run = self.taken & 1 != 0;
         let how = if in_run && how == Counter::EndedAlone { Counter::EndedInRun } else { how };
         row.count(how, 1);

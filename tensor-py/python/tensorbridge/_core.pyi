@@ -74,8 +74,8 @@ class Distribution:
 class Metrics:
     """What happened in an arena: since it was made, or between two readings.
 
-    Counts are exact. Of a fast stream not every record is timed: records more than 10 microseconds apart are all timed,
-    of faster ones one in up to 32, which counts for those that were not.
+    Counts are exact. Of a fast stream not every record is timed: records more than 50 microseconds apart are all timed,
+    of faster ones one in up to 128, which counts for those that were not.
     """
 
     @property
