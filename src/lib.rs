@@ -79,7 +79,7 @@ pub use tensor_core::channel::{
 ))]
 pub use tensor_core::channel::{DescribedField, Descriptor};
 pub use tensor_core::describe::{Description, Kind, Participant, Phases, describe, describe_timeout, pins};
-pub use tensor_core::metrics::{CopyReason, Distribution, ErrorCount, Metrics, metrics};
+pub use tensor_core::metrics::{CopyReason, Distribution, ErrorCount, Metrics, Probe, ProbeBuilder, metrics};
 pub use tensor_core::service::{
     Batching, CallLoan, Client, Gather, PythonWorker, Replies, Request, RequestRun, Restarts, Server,
     Service, ServiceBuilder, Worker, WorkerHealth, WorkerState,

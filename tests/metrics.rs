@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use players::{part, play};
 use support::unique;
 use tensorbridge::{
-    Channel, Client, CopyReason, Error, Metrics, Receiver, Sender, Server, Service, Tensor, metrics,
+    Channel, Client, CopyReason, Error, Metrics, Probe, Receiver, Sender, Server, Service, Tensor, WhenFull,
+    metrics,
 };
 
 /// What is asked, and what is answered.
@@ -262,4 +263,58 @@ fn metrics_are_json_for_programs() {
     assert_eq!((&json["runs"]["count"], &json["runs"]["p99.9"]), (&0.into(), &serde_json::Value::Null));
     assert_eq!(json["copied_bytes"]["hole"], 0);
     assert!(json["covers"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_probe_writes_what_happens_in_a_sliding_window_and_survives_its_host() {
+    let name = unique("metrics_probe");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("seen.jsonl");
+    let lines = || -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(&file).unwrap();
+        text.split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let probe = Probe::builder(&name)
+        .interval(Duration::from_millis(5))
+        .window(Duration::from_millis(200))
+        .append_to(&file)
+        .unwrap();
+    for _host in 0..2 {
+        let channel = Channel::<Number>::builder(&name).slots(4).create().unwrap();
+        let epoch = channel.metrics().epoch;
+        let of_this = || lines().into_iter().filter(|line| line["epoch"] == *epoch).collect::<Vec<_>>();
+        until("the probe sees the arena", || !of_this().is_empty());
+        let sender = Sender::<Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
+        let mut number = sender.loan().unwrap();
+        number.set_value(1);
+        number.send().unwrap();
+        until("the record is in the window", || of_this().iter().any(|line| line["sent"] == 1));
+        until("and slides out of it", || of_this().last().is_some_and(|line| line["sent"] == 0));
+        let seen = of_this().pop().unwrap();
+        assert_eq!((&seen["pid"], &seen["phases"]["ready"]), (&std::process::id().into(), &1.into()));
+        let memory = |what: &str| seen["memory_bytes"][what].as_u64().unwrap();
+        assert!(memory("arena_pss") > 0 && memory("arena_rss") <= memory("arena_size"));
+        assert!(memory("pss") <= memory("rss") && memory("arena_rss") < memory("rss"));
+    }
+    probe.stop().unwrap();
+}
+
+#[test]
+fn records_that_made_room_for_later_ones_are_counted() {
+    let name = unique("metrics_dropped");
+    let channel = Channel::<Number>::builder(&name).slots(2).create().unwrap();
+    let sender = Sender::<Number>::builder(&name).when_full(WhenFull::DropOldest).connect().unwrap();
+    for value in 0..5 {
+        let mut number = sender.loan().unwrap();
+        number.set_value(value);
+        number.send().unwrap();
+    }
+    let seen = channel.metrics();
+    assert_eq!((seen.sent, seen.answered, seen.dropped, seen.phases.ready), (5, 0, 3, 2));
+    let reject = Sender::<Number>::builder(&name).when_full(WhenFull::Reject).connect().unwrap();
+    drop(reject.loan().map(drop).unwrap_err());
+    assert_eq!(channel.metrics().errors("TB303"), 1);
 }

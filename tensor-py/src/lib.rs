@@ -54,7 +54,7 @@ mod _core {
     #[pymodule_export]
     use crate::host::Host;
     #[pymodule_export]
-    use crate::metrics::{Distribution, Metrics};
+    use crate::metrics::{Distribution, Metrics, Probe};
     #[pymodule_export]
     use crate::pending::{Mailbox, Pending};
     #[pymodule_export]

@@ -1,6 +1,8 @@
 //! What has happened in an arena, as Python sees it.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -8,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 use tensor_core::metrics;
 
+use crate::errors::raise;
 use crate::wait::{detached, timeout as seconds};
 
 static PHASES: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -256,5 +259,30 @@ impl Metrics {
             seen.answered,
             seen.errors.iter().map(|error| error.count).sum::<u64>()
         )
+    }
+}
+
+/// A thread that writes what happens in an arena to a file, as JSON lines.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Probe {
+    inner: Mutex<Option<metrics::Probe>>,
+}
+
+#[pymethods]
+impl Probe {
+    #[new]
+    fn new(name: &str, path: PathBuf, interval: f64, window: f64) -> PyResult<Probe> {
+        let time = |text: f64| seconds(Some(text)).map(|time| time.unwrap_or(Duration::MAX));
+        let probe = metrics::Probe::builder(name).interval(time(interval)?).window(time(window)?);
+        Ok(Probe { inner: Mutex::new(Some(probe.append_to(path).map_err(raise)?)) })
+    }
+
+    /// Ends the stream.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let probe = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match probe {
+            Some(probe) => py.detach(|| probe.stop()).map_err(raise),
+            None => Ok(()),
+        }
     }
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,3 +200,53 @@ def test_top_ends_quietly_with_its_reader_and_with_an_error_with_its_host(
 def test_top_is_in_the_help(run: Run) -> None:
     status, output, _ = command(run, "--help")
     assert status == 0 and "top " in output
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_probe_writes_what_happens_in_a_sliding_window(hosts: Hosts, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    # The probe waits for its host.
+    with tb.Probe(name, file, interval=0.01, window=0.2):
+        service = hosts.service(name, Number, Number)
+        assert eventually(lambda: len(lines(file)) > 2)
+        with answering(name, double):
+            with tb.Client(name, Number, Number) as client:
+                client.call(value=1)
+            assert eventually(lambda: any(line["answered"] == 1 for line in lines(file)))
+            # It slides out of the window again.
+            assert eventually(lambda: lines(file)[-1]["answered"] == 0)
+    seen = lines(file)
+    assert all(line["name"] == name and line["pid"] == os.getpid() and line["covers"] < 10 for line in seen)
+    busy = next(line for line in seen if line["answered"])
+    assert busy["answered_per_second"] > 0 and busy["round_trip_ns"]["p99"] > 0
+    memory = busy["memory_bytes"]
+    assert memory["arena_size"] == tb.describe(name).bytes
+    assert 0 < memory["arena_pss"] <= memory["arena_rss"] <= memory["arena_size"] + 4096
+    assert memory["arena_rss"] < memory["rss"] and memory["pss"] <= memory["rss"]
+    count = len(seen)
+    service.close()
+    assert len(lines(file)) == count, "it has stopped"
+    with pytest.raises(tb.Io):
+        tb.Probe(name, tmp_path / "there is" / "no such directory")
+
+
+def test_the_environment_switches_probes_on(name: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    program = run(
+        "-c",
+        "import sys, time, tensorbridge as tb\n"
+        "Number = type('Number', (tb.Record,), {'value': tb.i64()}, name='test.number')\n"
+        "host, sender = tb.Channel(sys.argv[1], Number), tb.Sender(sys.argv[1])\n"
+        "sender.send(value=3)\n"
+        "print('sent', flush=True); time.sleep(600)",
+        name,
+        env={"TENSORBRIDGE_PROBE": str(file)},
+    )
+    assert program.line() == "sent"
+    assert eventually(lambda: any(line["phases"]["ready"] for line in lines(file)))
+    assert {(line["name"], line["pid"]) for line in lines(file)} == {(name, program.process.pid)}
+    program.signal(signal.SIGINT)
+    program.finish()

@@ -4,6 +4,7 @@ use super::Arena;
 use super::mapped::HOST_ROLE;
 use super::shared::Shared;
 use super::word::{MAX_PARTICIPANT, ParticipantId, Word};
+use crate::error::Error;
 use crate::sync::Ordering;
 
 /// A row of the participants' table that is in use.
@@ -37,6 +38,14 @@ impl Arena {
             }
         }
         counts
+    }
+
+    /// The inodes of CONTROL and DATA.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn inodes(&self) -> Result<[u64; 2], Error> {
+        Ok([self.control.segment().inode()?, self.data.inode()?])
     }
 
     /// Bytes of shared memory: CONTROL and DATA.

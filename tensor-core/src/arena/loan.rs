@@ -13,6 +13,7 @@ use super::word::Word;
 use crate::error::Error;
 use crate::memory::monotonic_ns;
 use crate::sync::Ordering;
+use crate::tally::Counter;
 use crate::wait::Look;
 
 /// What a loan waits for.
@@ -144,6 +145,7 @@ impl Arena {
     fn loan_oldest(&self) -> Option<(usize, Word)> {
         let (slot, word) = ops::supplant_oldest(self.control(), self.me)?;
         self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.tally().count(Counter::Dropped, 1);
         if self.header.flags & RING_ORDER != 0 {
             self.control().loan_cursor().store(slot as u64 + 1, Ordering::Relaxed);
         }

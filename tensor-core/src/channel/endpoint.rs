@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Batching;
 use crate::arena::{Arena, BUDGET, Claim, ClaimRun, Expected, LoanTerms, Part, SLOT, Status, WhenFull};
 use crate::error::{Error, Full};
+use crate::metrics::probe_if_asked;
 use crate::peer::{Role, attach};
 use crate::wait::{Look, Often, Patience, Sleep, WaitStrategy, wait_for};
 use crate::waiter::{AnswerWait, LoanWait, TakeWait, Waits};
@@ -72,6 +73,7 @@ impl Endpoint {
             }));
         }
         tracing::debug!(target: "tensorbridge", arena = name, ?role, slots = arena.slots(), "connected");
+        probe_if_asked(name);
         let arena = Arc::new(arena.with_terms(*terms));
         let (timeout, strategy, terms) = (*timeout, *strategy, *terms);
         Ok(Endpoint { waits: Waits::new(arena), role, timeout, strategy, terms })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::LookAround;
 use crate::arena::{Arena, MAX_ATTEMPTS, Pin, Plan, RING_ORDER, Recoveries, SLOTS, SPARSE};
 use crate::error::Error;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, probe_if_asked};
 use crate::peer::Host;
 use crate::schema::{Schema, is_schema_name};
 use crate::view::Record;
@@ -73,7 +73,9 @@ impl Hosted {
         let plan = Plan { slots: options.slots, request, reply };
         let arena = Arena::create(&options.name, plan, options.flags, options.slots_per_client)?;
         let arena = arena.with_max_attempts(options.max_attempts.max(1));
-        Ok(Hosted { host: Host::start(arena, options.timeout, look_around)? })
+        let host = Host::start(arena, options.timeout, look_around)?;
+        probe_if_asked(&options.name);
+        Ok(Hosted { host })
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {

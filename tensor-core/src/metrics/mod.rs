@@ -5,11 +5,16 @@
 
 mod distribution;
 mod json;
+mod probe;
+mod residency;
 
 use std::time::Duration;
 
 pub use crate::tally::CopyReason;
 pub use distribution::Distribution;
+pub(crate) use probe::probe_if_asked;
+pub use probe::{Probe, ProbeBuilder};
+pub use residency::Residency;
 
 use crate::arena::{Arena, Expected, Recoveries};
 use crate::describe::{DESCRIBE_TIMEOUT, Kind, Phases, kind_of, phases_of};
@@ -58,7 +63,8 @@ pub struct Metrics {
     pub answered: u64,
     /// Requests whose server's own code failed: their callers got [`Error::Remote`].
     pub failed: u64,
-    /// Requests that a live server let go of without an answer.
+    /// Requests that a live server let go of without an answer; records of a channel that made room for later ones
+    /// ([`WhenFull::DropOldest`](crate::channel::WhenFull::DropOldest)).
     pub dropped: u64,
     /// Requests whose caller's deadline had passed when a server found them.
     pub expired: u64,
@@ -207,4 +213,52 @@ pub fn metrics_with(
 ) -> Result<Metrics, Error> {
     let arena = attach(name, Role::Observer, &Expected::default(), timeout, look_around)?;
     Ok(Metrics::read(&arena))
+}
+
+#[cfg(all(test, connects))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arena::{Plan, fuzz::attached};
+    use crate::schema::{DType, Field, Schema, Shape};
+    use crate::wait::Look;
+
+    fn plan() -> Plan {
+        let schema = |name: &'static str| {
+            Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
+        };
+        Plan { slots: 4, request: schema("metrics.request"), reply: Some(schema("metrics.reply")) }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Whatever peers write into the rows: they are read, shown and subtracted, and calls go on.
+        #[test]
+        fn garbage_in_the_rows_spoils_numbers_and_nothing_else(seed: u64, mask: u64) {
+            let [host, client, worker] = attached(plan(), 0, 3);
+            let before = Metrics::read(&host);
+            let mut state = seed;
+            for row in host.tallies() {
+                row.scribble(|| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state ^ state >> 29) & mask
+                });
+            }
+            let seen = Metrics::read(&host);
+            for other in [&seen.since(&before), &before.since(&seen), &seen] {
+                let json: serde_json::Value = serde_json::from_str(&other.to_json()).unwrap();
+                prop_assert_eq!(json["slots"].as_u64(), Some(4));
+                let quantiles = [0.0, 0.5, 1.0].map(|quantile| other.served.quantile(quantile));
+                prop_assert!(quantiles.is_sorted());
+            }
+            let call = client.try_loan(Look::Words).unwrap().unwrap();
+            call.publish(1, |_| None, true, 0, None).unwrap();
+            let taken = worker.try_take(Look::Words).unwrap().unwrap();
+            taken.answer(1, |_| None, false, 0).unwrap();
+            drop((taken, call));
+            prop_assert_eq!(host.free_slots(), 4);
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) enum Counter {
     EndedInRun = 1,
     /// Requests whose server said that its code failed.
     Failed = 2,
-    /// Requests that a server let go of without an answer.
+    /// Requests that a server let go of without an answer; records of a channel that made room for later ones.
     Dropped = 3,
     /// Requests whose caller's deadline had passed when a server found them.
     Expired = 4,
@@ -179,6 +179,12 @@ impl<'a> Row<'a> {
         if let Some(word) = word_of_error(error.code()) {
             self.add(word, 1);
         }
+    }
+
+    /// What a peer that means harm may do.
+    #[cfg(all(test, connects))]
+    pub(crate) fn scribble(self, mut word: impl FnMut() -> u64) {
+        self.words.iter().for_each(|place| place.store(word(), Ordering::Relaxed));
     }
 
     /// How often an error with this code was counted.

@@ -109,7 +109,7 @@ from ._dtype import (
 from ._endpoint import Client, Receiver, Sender
 from ._errors import ErrorRow, errors
 from ._host import Channel, Service, WorkerHealth
-from ._metrics import Recoveries, metrics
+from ._metrics import Probe, Recoveries, metrics
 from ._nested import Nested, nested
 from ._pins import Holder, Pin
 from ._record import Record
@@ -166,6 +166,7 @@ __all__ = [
     "PartlyPresent",
     "Phases",
     "Pin",
+    "Probe",
     "ReadOnly",
     "Receiver",
     "Record",

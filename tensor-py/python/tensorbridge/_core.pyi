@@ -1,6 +1,7 @@
 """The extension module, as type checkers see it. The package's own modules say what is meant for users."""
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any, Generic, Self, SupportsIndex, TypeAlias, final
 
 import jax
@@ -110,7 +111,7 @@ class Metrics:
         """Requests whose server's own code failed: their callers got `Remote`."""
     @property
     def dropped(self) -> int:
-        """Requests that a live server let go of without an answer."""
+        """Requests that a live server let go of without an answer; records that made room for later ones (``drop_oldest``)."""
     @property
     def expired(self) -> int:
         """Requests whose caller's deadline had passed when a server found them."""
@@ -147,6 +148,11 @@ class Metrics:
         """How many of `count` there were in a second of the time that this covers."""
     def to_json(self) -> str:
         """All of it as one JSON object on one line. Times are in nanoseconds where the name says ``_ns``."""
+
+@final
+class Probe:
+    def __new__(cls, name: str, path: str | PathLike[str], interval: float, window: float) -> Self: ...
+    def stop(self) -> None: ...
 
 @final
 class FieldInfo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from os import PathLike
+from typing import NamedTuple, Self
 
 from . import _core
 from ._core import Metrics
@@ -39,3 +40,43 @@ def metrics(name: str, *, timeout: float | None = SECONDS) -> Metrics:
         Timeout: the host is there and does not answer.
     """
     return _core.metrics(name, timeout)
+
+
+class Probe:
+    """A thread that appends what happens in an arena to a file, as a stream of JSON lines, until it is stopped.
+
+    Each line is one object: that of `Metrics.to_json` for the sliding window that ends then, with this process's ``pid``,
+    ``sent_per_second``, ``answered_per_second``, and under ``memory_bytes`` what is resident: ``rss`` and ``pss`` of this
+    process, ``arena_size``, and of the arena ``arena_rss`` and ``arena_pss``. While nobody hosts the arena nothing is written.
+    ``TENSORBRIDGE_PROBE=FILE`` in the environment does the same for every arena that a process hosts or connects to.
+
+    Args:
+        name: what the arena's host calls it.
+        path: the file, which is made when it is missing. Each line is one write: several processes may share a file.
+        interval: seconds from one line to the next.
+        window: seconds that each line is about.
+
+    ::
+
+        with tb.Probe("resnet50", "resnet50.jsonl"):
+            run_the_load_test()
+    """
+
+    def __init__(
+        self, name: str, path: str | PathLike[str], *, interval: float = 0.1, window: float = 1.0
+    ) -> None:
+        self._probe = _core.Probe(name, path, interval, window)
+
+    def stop(self) -> None:
+        """Ends the stream.
+
+        Raises:
+            Io: a line could not be written, with which the stream ended.
+        """
+        self._probe.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
