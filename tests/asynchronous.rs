@@ -213,6 +213,52 @@ fn records_are_a_stream_that_ends_with_the_host() {
 }
 
 #[test]
+fn streams_share_the_records_among_tokio_tasks_and_one_that_is_given_up_takes_none() {
+    let name = unique("async.streams");
+    let channel = Channel::<Number>::builder(&name).slots(4).create().unwrap();
+    let sender = Sender::<Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let receive = |impatient: bool| {
+            let receiver = Receiver::<Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
+            tokio::spawn(async move {
+                let (mut stream, mut values) = (receiver.stream(), Vec::new());
+                loop {
+                    let patience = if impatient { Duration::from_micros(50) } else { PATIENCE };
+                    match tokio::time::timeout(patience, stream.next()).await {
+                        Ok(Some(record)) => values.push(record.unwrap().value()),
+                        Ok(None) => return values,
+                        // A stream that is not polled to its end has not received.
+                        Err(_) => stream = receiver.stream(),
+                    }
+                }
+            })
+        };
+        let receivers = [receive(false), receive(true), receive(false)];
+        for value in 0..1000 {
+            let mut number = sender.loan_async().await.unwrap();
+            number.set_value(value);
+            number.send().unwrap();
+        }
+        tokio::task::spawn_blocking(move || {
+            until("everything is received", || channel.free_slots() == 4);
+            drop(channel);
+        })
+        .await
+        .unwrap();
+        let mut values = Vec::new();
+        for received in receivers {
+            let received = received.await.unwrap();
+            assert!(received.is_sorted(), "each stream has the order sent");
+            values.extend(received);
+        }
+        values.sort_unstable();
+        assert!(values.into_iter().eq(0..1000));
+    });
+}
+
+#[test]
 fn a_receive_that_is_dropped_takes_no_record_and_wakes_the_next() {
     let name = unique("async.receives");
     let _channel = Channel::<Number>::builder(&name).slots(4).create().unwrap();

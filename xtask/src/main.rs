@@ -12,6 +12,7 @@ mod extension;
 mod failure;
 mod lint;
 mod peers;
+mod photo_service;
 mod python;
 mod repository;
 mod requirements;
@@ -45,6 +46,8 @@ enum Task {
     Crash,
     /// Kill and stop processes at random while they call, and check every answer
     Chaos(chaos::Options),
+    /// Classify photos over HTTP: serve, or a load test that kills a worker and shows a trace
+    PhotoService(photo_service::Options),
     /// Run the benchmarks, Rust and Python
     Bench(bench::Options),
     /// Build the Python wheel and source archive into dist/
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Loom => variant::LOOM.test(),
         Task::Crash => variant::CRASH.test(),
         Task::Chaos(options) => chaos::run(&options),
+        Task::PhotoService(options) => photo_service::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Dist => dist::run(),
         Task::Setup => setup::run(),

@@ -45,7 +45,10 @@ impl<Reply: Record> Exchange<Reply> {
     /// Those of [`Service`].
     pub(crate) fn start(name: &str, python: &Path, script: &str) -> Result<Self, Error> {
         let service = Service::builder(name).slots(SLOTS).create()?;
-        let worker = PythonWorker::new(package().join(script)).python(python).grace(GRACE);
+        let worker = PythonWorker::new(package().join(script))
+            .python(python)
+            .env("PYTHONPATH", imagenet::python_path())
+            .grace(GRACE);
         let worker = service.spawn(worker)?;
         Ok(Self { name: name.to_owned(), service, worker })
     }

@@ -8,20 +8,17 @@ mod checks;
 mod compare;
 mod demo;
 mod exchange;
-mod labels;
 mod leftovers;
 mod maps;
 mod options;
 mod peers;
-mod photo;
-mod preprocess;
 mod progress;
 mod records;
 mod report;
-mod scores;
 mod timing;
 
 use clap::Parser;
+use imagenet::{labels, photo, preprocess, scores};
 use std::process::ExitCode;
 
 /// What ends the demo before its checks can: a message for the user.

@@ -32,8 +32,7 @@ impl Options {
         if !self.photos.is_empty() {
             return self.photos.clone();
         }
-        let shipped = package().with_file_name("photos");
-        ["chelsea.png", "coffee.png", "camera.png"].map(|name| shipped.join(name)).to_vec()
+        imagenet::photos().map(|(path, _)| path).to_vec()
     }
 }
 

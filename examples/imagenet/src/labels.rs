@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// How many classes there are.
-pub(crate) const CLASSES: usize = 1000;
+pub const CLASSES: usize = 1000;
 
 static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     include_str!("../imagenet_labels.txt").lines().filter(|line| !line.starts_with('#')).collect()
@@ -13,7 +13,7 @@ static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 ///
 /// # Panics
 /// When `class` is not below [`CLASSES`].
-pub(crate) fn label(class: usize) -> &'static str {
+pub fn label(class: usize) -> &'static str {
     LABELS[class]
 }
 

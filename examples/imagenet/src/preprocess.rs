@@ -8,10 +8,10 @@ use image::RgbImage;
 use image::imageops::crop_imm;
 
 /// Height and width of the network's input, in pixels.
-pub(crate) const SIDE: usize = 224;
+pub const SIDE: usize = 224;
 
 /// Elements of the network's input: three planes, red first.
-pub(crate) const ELEMENTS: usize = 3 * SIDE * SIDE;
+pub const ELEMENTS: usize = 3 * SIDE * SIDE;
 
 /// The short side after scaling, in pixels.
 const SHORT_SIDE: u32 = 256;
@@ -28,7 +28,7 @@ const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 ///
 /// # Panics
 /// When `planes` has not [`ELEMENTS`] elements, or the photo has no pixels (no decoder makes such a one).
-pub(crate) fn write_planes(photo: &RgbImage, planes: &mut [f32]) {
+pub fn write_planes(photo: &RgbImage, planes: &mut [f32]) {
     assert_eq!(planes.len(), ELEMENTS, "planes must be [3, 224, 224]");
     assert!(!photo.is_empty(), "a photo has pixels");
     let scaled = scale(photo);

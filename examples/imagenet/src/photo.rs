@@ -1,14 +1,18 @@
 //! Photos from files.
 
+use image::error::{LimitError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Path, PathBuf};
+
+/// The most memory that a photo's pixels may take: a file of a few kilobytes can ask for gigabytes.
+pub const MOST_BYTES: u64 = 1 << 29;
 
 /// Why a file is not a photo for the network.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PhotoError {
+pub enum PhotoError {
     /// The file could not be opened or read.
     #[error("cannot read the photo {path}: {source}")]
     Read {
@@ -32,22 +36,37 @@ pub(crate) enum PhotoError {
 ///
 /// # Errors
 /// [`PhotoError`], which names the file.
-pub(crate) fn open(path: &Path) -> Result<RgbImage, PhotoError> {
-    read(path, |reader| {
-        let mut decoder = reader.into_decoder()?;
-        // An orientation that cannot be read is not worth losing the photo for.
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut image = DynamicImage::from_decoder(decoder)?;
-        image.apply_orientation(orientation);
-        Ok(image.into_rgb8())
-    })
+pub fn open(path: &Path) -> Result<RgbImage, PhotoError> {
+    read(path, upright)
+}
+
+/// As [`open`], from the content of a file.
+///
+/// # Errors
+/// [`ImageError::Unsupported`] when it is neither JPEG nor PNG, [`ImageError::Limits`] when its pixels would take more than
+/// [`MOST_BYTES`], and others when it is damaged.
+pub fn decode(content: &[u8]) -> Result<RgbImage, ImageError> {
+    let reader = ImageReader::new(Cursor::new(content));
+    upright(reader.with_guessed_format().map_err(ImageError::IoError)?)
+}
+
+fn upright<R: BufRead + Seek>(reader: ImageReader<R>) -> Result<RgbImage, ImageError> {
+    let mut decoder = reader.into_decoder()?;
+    if decoder.total_bytes() > MOST_BYTES {
+        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError)));
+    }
+    // An orientation that cannot be read is not worth losing the photo for.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image.into_rgb8())
 }
 
 /// Whether the file is there and begins as a JPEG or PNG file does. What follows may still be damaged.
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) fn check(path: &Path) -> Result<(), PhotoError> {
+pub fn check(path: &Path) -> Result<(), PhotoError> {
     read(path, |reader| reader.into_decoder().map(drop))
 }
 

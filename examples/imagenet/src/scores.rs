@@ -2,16 +2,16 @@
 
 /// A class and its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Guess {
+pub struct Guess {
     /// Index of the class.
-    pub(crate) class: usize,
+    pub class: usize,
     /// From 0 to 1.
-    pub(crate) probability: f64,
+    pub probability: f64,
 }
 
 /// The `count` most probable classes, the most probable first; equals in the order of their index. A logit that
 /// is not a number has probability 0.
-pub(crate) fn top(logits: &[f32], count: usize) -> Vec<Guess> {
+pub fn top(logits: &[f32], count: usize) -> Vec<Guess> {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // Shifted by the greatest, so that no power overflows.
     let power = |logit: f32| if logit.is_nan() { 0.0 } else { f64::from(logit - greatest).exp() };
