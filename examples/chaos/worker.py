@@ -45,5 +45,16 @@ class Mutating:
         answer.numbers[0], answer.sum[:] = answer_to(asked)
 
 
+@tb.service(NAME, Question, Answer, max_batch=4, max_wait=0.002)
+class Batching:
+    """Answers runs; `src/worker.rs` does the same in Rust."""
+
+    def __call__(self, questions: Question, answers: Answer) -> None:
+        linger()
+        answers.id[:] = questions.id.numpy()
+        for row, asked in enumerate(questions.numbers.numpy()):
+            answers.numbers[row], answers.sum[row] = answer_to(asked)
+
+
 if __name__ == "__main__":
-    tb.serve({"repeatable": Repeatable, "mutating": Mutating}[sys.argv[1]])
+    tb.serve({"repeatable": Repeatable, "mutating": Mutating, "batching": Batching}[sys.argv[1]])

@@ -10,6 +10,7 @@ mod leftovers;
 mod model;
 mod players;
 mod stage;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -37,10 +38,18 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Calls both services until standard input ends
+    /// Calls the services until standard input ends
     #[command(hide = true)]
     Client {
-        /// The beginning of the two services' names
+        /// The beginning of the services' names
+        run: String,
+        /// For its choices
+        seed: u64,
+    },
+    /// Answers runs of requests until standard input ends
+    #[command(hide = true)]
+    Worker {
+        /// The beginning of the service's name
         run: String,
         /// For its choices
         seed: u64,
@@ -57,6 +66,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.part {
         Some(Part::Client { run, seed }) => client::run(&run, seed).map(|()| true),
+        Some(Part::Worker { run, seed }) => worker::run(&run, seed).map(|()| true),
         None => {
             let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
             stage::run(options.seconds, seed, &options.python)

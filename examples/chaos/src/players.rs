@@ -1,4 +1,4 @@
-//! The clients: processes that are started again when they are killed, and what they say.
+//! The clients, and a worker: processes that are started again when they are killed, and what they say.
 
 use crate::{Failure, package};
 use std::io::{BufRead, BufReader};
@@ -15,20 +15,23 @@ pub(crate) struct Said {
     pub(crate) answered: u64,
     /// Calls whose worker died and that may not be repeated.
     pub(crate) died: u64,
+    /// Calls that their callers gave up, at a deadline or before.
+    pub(crate) given_up: u64,
     /// What is wrong.
     pub(crate) wrong: Vec<String>,
 }
 
 pub(crate) type Ledger = Arc<Mutex<Said>>;
 
-/// How a client is written.
+/// Who plays.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Language {
-    Rust,
-    Python,
+pub(crate) enum Role {
+    RustClient,
+    PythonClient,
+    RustWorker,
 }
 
-/// A client's process.
+/// A process that this one starts again when it was killed.
 pub(crate) struct Player {
     child: Child,
     /// Ends with the run.
@@ -36,24 +39,24 @@ pub(crate) struct Player {
     listener: Option<JoinHandle<()>>,
     /// Whether it has said anything yet.
     plays: Arc<AtomicBool>,
-    language: Language,
+    role: Role,
 }
 
 impl Player {
     pub(crate) fn start(
-        language: Language,
+        role: Role,
         python: &Path,
         run: &str,
         seed: u64,
         ledger: &Ledger,
     ) -> Result<Player, Failure> {
-        let mut command = match language {
-            Language::Rust => {
+        let mut command = match role {
+            Role::RustClient | Role::RustWorker => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg("client");
+                command.arg(if matches!(role, Role::RustClient) { "client" } else { "worker" });
                 command
             }
-            Language::Python => {
+            Role::PythonClient => {
                 let mut command = Command::new(python);
                 command.arg(package().join("client.py")).env("PYTHONUNBUFFERED", "1");
                 command
@@ -70,7 +73,7 @@ impl Player {
                 listen(lines.inspect(|_| plays.store(true, Ordering::Relaxed)), &ledger)
             })
         });
-        Ok(Player { child, stdin, listener, plays, language })
+        Ok(Player { child, stdin, listener, plays, role })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -82,8 +85,8 @@ impl Player {
         self.plays.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn language(&self) -> Language {
-        self.language
+    pub(crate) fn role(&self) -> Role {
+        self.role
     }
 
     /// How it ended, if it has.
@@ -114,15 +117,17 @@ impl Drop for Player {
 
 /// Adds up what one client says: its counts so far, or what is wrong.
 fn listen(lines: impl Iterator<Item = String>, ledger: &Ledger) {
-    let mut before = (0u64, 0u64);
+    let mut before = [0u64; 3];
     for line in lines {
         let mut said = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = line.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-        match counts {
-            Some((answered, died)) => {
-                said.answered += answered - before.0;
-                said.died += died - before.1;
-                before = (answered, died);
+        let counts: Option<Vec<u64>> = line.split(' ').map(|count| count.parse().ok()).collect();
+        match counts.and_then(|counts| <[u64; 3]>::try_from(counts).ok()) {
+            Some(counts) => {
+                let [answered, died, given_up] = counts;
+                said.answered += answered - before[0];
+                said.died += died - before[1];
+                said.given_up += given_up - before[2];
+                before = counts;
             }
             // A line that was cut off by a kill begins with a number too.
             None if line.starts_with(|first: char| first.is_ascii_digit()) => {}

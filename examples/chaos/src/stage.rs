@@ -3,7 +3,7 @@
 use crate::harm::{Done, Harm};
 use crate::leftovers::{Open, children};
 use crate::model::{Answer, Question};
-use crate::players::{Language, Ledger, Player, Said};
+use crate::players::{Ledger, Player, Role, Said};
 use crate::{Failure, package};
 use std::path::Path;
 use std::sync::PoisonError;
@@ -17,15 +17,23 @@ const REPEATABLE: &str = "repeatable";
 /// Its workers scribble on their requests, and some die then.
 pub(crate) const MUTATING: &str = "mutating";
 
-pub(crate) const SERVICES: [&str; 2] = [REPEATABLE, MUTATING];
+/// Its workers, of which one is a player, take runs of requests.
+pub(crate) const BATCHING: &str = "batching";
 
-/// One with hints, and one that is too small for them.
-const SLOTS: [usize; 2] = [24, 12];
+pub(crate) const SERVICES: [&str; 3] = [REPEATABLE, MUTATING, BATCHING];
 
-/// Worker processes of each service.
-const WORKERS: usize = 2;
+/// Two with hints, and one that is too small for them.
+const SLOTS: [usize; 3] = [24, 12, 20];
 
-const CLIENTS: [Language; 4] = [Language::Rust, Language::Rust, Language::Python, Language::Python];
+/// Worker processes of each service that it supervises.
+const WORKERS: [usize; 3] = [2, 2, 1];
+
+/// The most requests of a run, and how long the first of them waits for others; `worker.py` says the same.
+pub(crate) const MAX_BATCH: usize = 4;
+pub(crate) const MAX_WAIT: Duration = Duration::from_millis(2);
+
+const PLAYERS: [Role; 5] =
+    [Role::RustClient, Role::RustClient, Role::PythonClient, Role::PythonClient, Role::RustWorker];
 
 /// How often the stage is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -90,6 +98,7 @@ impl Stage<'_> {
                 Service::builder(&service_name(run, service))
                     .slots(slots)
                     .mutates_request(*service == MUTATING)
+                    .ring_order(*service == BATCHING)
                     // Here workers die through no fault of a request.
                     .max_attempts(u32::MAX)
                     .create()
@@ -103,8 +112,8 @@ impl Stage<'_> {
                 .restarts(Restarts::always().delay(Duration::from_millis(5), Duration::from_millis(50)))
         };
         let mut workers = Vec::new();
-        for (name, service) in SERVICES.iter().zip(&services) {
-            for _ in 0..WORKERS {
+        for ((name, service), count) in SERVICES.iter().zip(&services).zip(WORKERS) {
+            for _ in 0..count {
                 workers.push(service.spawn(worker(name))?);
             }
         }
@@ -119,15 +128,15 @@ impl Stage<'_> {
             ledger: Ledger::default(),
             harm: Harm::new(!seed),
         };
-        for language in CLIENTS {
-            stage.enter(language)?;
+        for role in PLAYERS {
+            stage.enter(role)?;
         }
         Ok(stage)
     }
 
-    fn enter(&mut self, language: Language) -> Result<(), Failure> {
+    fn enter(&mut self, role: Role) -> Result<(), Failure> {
         let seed = self.choice.u64(..);
-        self.players.push(Player::start(language, self.python, &self.run, seed, &self.ledger)?);
+        self.players.push(Player::start(role, self.python, &self.run, seed, &self.ledger)?);
         Ok(())
     }
 
@@ -171,9 +180,9 @@ impl Stage<'_> {
             let mut gone = self.players.swap_remove(index);
             gone.hear_out();
             if !self.harm.has_killed(gone.id()) {
-                note(&self.ledger, format!("a client ended by itself: {status}"));
+                note(&self.ledger, format!("a {:?} ended by itself: {status}", gone.role()));
             }
-            self.enter(gone.language())?;
+            self.enter(gone.role())?;
         }
         Ok(())
     }
@@ -213,7 +222,7 @@ impl Stage<'_> {
             }
             let fine = status.is_some_and(|status| status.success());
             if !fine && !self.harm.has_killed(player.id()) {
-                note(&self.ledger, format!("a client did not end well: {status:?}"));
+                note(&self.ledger, format!("a {:?} did not end well: {status:?}", player.role()));
             }
         }
         self.players.clear();
@@ -266,13 +275,13 @@ impl Verdict {
     }
 
     fn print(&self) {
-        let Said { answered, died, wrong } = &self.said;
+        let Said { answered, died, given_up: cancelled, wrong } = &self.said;
         let Recoveries { deaths, redelivered, given_up, .. } = self.recoveries;
         for line in wrong {
             println!("WRONG: {line}");
         }
         println!(
-            "{answered} calls answered and checked, {} kills, {} stops",
+            "{answered} calls answered and checked, {cancelled} given up by their callers, {} kills, {} stops",
             self.done.kills, self.done.stops
         );
         println!("{deaths} deaths of participants, {redelivered} requests handed out again");
