@@ -5,12 +5,13 @@
 mod players;
 mod support;
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use players::{part, play};
+use players::{Player, part, play};
 use support::unique;
-use tensorbridge::{Batching, Client, Server, Service, Tensor};
+use tensorbridge::{Batching, Client, PythonWorker, Server, Service, Tensor};
 
 #[derive(Tensor)]
 #[tensor(name = "crowd.terms")]
@@ -103,6 +104,24 @@ fn be_crowd(argument: &str) {
     call_from(name, number(), number(), number());
 }
 
+/// Answers until the service is gone; how many.
+fn answer(name: &str, batching: Batching) -> u64 {
+    let server = Server::<Terms, Total>::builder(name).timeout(PATIENCE).connect().unwrap();
+    let mut answered = 0;
+    let ended = server.serve_many(batching, |asked, replies| {
+        for (row, terms) in asked.iter().enumerate() {
+            let mut reply = replies.row_mut(row);
+            reply.set_caller(terms.caller());
+            reply.set_number(terms.number());
+            reply.set_total(checksum(terms.caller(), terms.number(), terms.terms()));
+        }
+        answered += asked.len() as u64;
+        Ok::<_, String>(())
+    });
+    ended.unwrap();
+    answered
+}
+
 const TEST: &str = "every_reply_is_its_callers_own";
 
 #[test]
@@ -111,26 +130,14 @@ fn every_reply_is_its_callers_own() {
         return be_crowd(&argument);
     }
     // Threads here, and threads in each of some other processes: 1, 8, 64 clients.
-    for (here, processes, there, times) in [(1, 0, 0, 2000), (2, 2, 3, 400), (16, 3, 16, 60)] {
-        for slots in [6, 24, 80] {
+    for (here, processes, there, times) in [(1, 0, 0, 1000), (2, 2, 3, 200), (16, 3, 16, 40)] {
+        for slots in [6, 80] {
             let name = unique(&format!("crowd.n{here}.s{slots}"));
             let service =
                 Service::<Terms, Total>::builder(&name).slots(slots).ring_order(true).create().unwrap();
             let served = AtomicU64::new(0);
             let serve = |batching: Batching| {
-                let server = Server::<Terms, Total>::builder(&name).timeout(PATIENCE).connect().unwrap();
-                server
-                    .serve_many(batching, |asked, replies| {
-                        for (row, terms) in asked.iter().enumerate() {
-                            let mut reply = replies.row_mut(row);
-                            reply.set_caller(terms.caller());
-                            reply.set_number(terms.number());
-                            reply.set_total(checksum(terms.caller(), terms.number(), terms.terms()));
-                        }
-                        served.fetch_add(asked.len() as u64, Ordering::Relaxed);
-                        Ok::<_, String>(())
-                    })
-                    .unwrap();
+                served.fetch_add(answer(&name, batching), Ordering::Relaxed);
             };
             std::thread::scope(|scope| {
                 let batchings = [
@@ -146,11 +153,40 @@ fn every_reply_is_its_callers_own() {
                     .map(|process| play(TEST, "crowd", &format!("{name} {there} {times} {}", process * 100)))
                     .collect();
                 call_from(&name, here, times, 1000);
-                others.into_iter().for_each(players::Player::succeed);
+                others.into_iter().for_each(Player::succeed);
                 assert_eq!(service.free_slots(), slots);
                 drop(service);
             });
             assert_eq!(served.into_inner(), (here + processes * there) * times);
         }
+    }
+}
+
+#[test]
+fn so_is_every_reply_when_callers_and_workers_are_of_both_languages() {
+    let Some(python) = std::env::var_os("TENSORBRIDGE_PYTHON") else {
+        println!("skipped: a crowd of both languages needs TENSORBRIDGE_PYTHON");
+        return;
+    };
+    const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/crowd.py");
+    for slots in [6, 24] {
+        let name = unique(&format!("crowd.both.s{slots}"));
+        let service = Service::<Terms, Total>::builder(&name).slots(slots).ring_order(true).create().unwrap();
+        let worker = |max: &str, wait: &str| {
+            service.spawn(PythonWorker::new(SCRIPT).arg("serve").arg(max).arg(wait)).unwrap()
+        };
+        let workers = [worker("8", "0.0005"), worker("3", "0")];
+        std::thread::scope(|scope| {
+            scope.spawn(|| answer(&name, Batching::up_to(8)));
+            let others = [100, 200].map(|first: u64| {
+                let mut command = Command::new(&python);
+                Player::start(command.arg(SCRIPT).args(["call", &name, "4", "100", &first.to_string()]))
+            });
+            call_from(&name, 8, 150, 1000);
+            others.into_iter().for_each(Player::succeed);
+            assert_eq!(service.free_slots(), slots);
+            drop(workers);
+            drop(service);
+        });
     }
 }
