@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use tensor_core::crash;
-use tensor_core::dynamic::{DynClient, DynReceiver, DynSender, DynServer};
+use tensor_core::dynamic::{Batching, Copied, DynClient, DynReceiver, DynSender, DynServer};
 use tensor_core::{Error, RemoteError};
 
 use crate::world::{
@@ -279,12 +279,12 @@ fn work(act: &str, name: &str, doom: &Doom) {
     let id = get(&exchange.request);
     put(&mut exchange.reply, answer_to(id));
     match act {
-        "takes" => exchange.answer().unwrap(),
-        "answers" => doom.during(|| exchange.answer().unwrap()),
+        "takes" => exchange.answer(&mut Copied::default()).unwrap(),
+        "answers" => doom.during(|| exchange.answer(&mut Copied::default()).unwrap()),
         "answers and keeps an alias" => {
             let alias = exchange.reply.field(0).unwrap();
             doom.during(|| {
-                exchange.answer().unwrap();
+                exchange.answer(&mut Copied::default()).unwrap();
                 drop(alias);
             });
         }
@@ -304,16 +304,17 @@ fn work(act: &str, name: &str, doom: &Doom) {
 /// Waits until all three requests are there, so that they are one run.
 fn work_on_a_run(act: &str, server: &DynServer, doom: &Doom) {
     listen();
-    let take = || server.receive_many(3, Duration::from_millis(50), Some(PATIENCE), &mut nothing).unwrap();
+    let three = Batching::up_to(3).max_wait(Duration::from_millis(50));
+    let take = || server.receive_many(three, Some(PATIENCE), &mut nothing).unwrap();
     let mut exchange = if act == "takes" { doom.during(take) } else { take() };
     fill(&mut exchange);
     match act {
-        "takes" => exchange.answer().unwrap(),
-        "answers" => doom.during(|| exchange.answer().unwrap()),
+        "takes" => exchange.answer(&mut Copied::default()).unwrap(),
+        "answers" => doom.during(|| exchange.answer(&mut Copied::default()).unwrap()),
         "answers and keeps an alias" => {
             let alias = exchange.reply.field(0).unwrap();
             doom.during(|| {
-                exchange.answer().unwrap();
+                exchange.answer(&mut Copied::default()).unwrap();
                 drop(alias);
             });
         }

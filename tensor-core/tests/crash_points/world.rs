@@ -7,7 +7,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tensor_core::dynamic::{
-    DynClient, DynExchange, DynHost, DynPending, DynReceiver, DynRecord, DynSender, DynServer,
+    Copied, DynClient, DynExchange, DynHost, DynPending, DynReceiver, DynRecord, DynSender, DynServer,
     EndpointOptions, HostSettings,
 };
 use tensor_core::schema::{DType, Field, Schema, Shape};
@@ -117,7 +117,7 @@ pub(crate) fn serve(server: &DynServer, over: impl Fn() -> bool) {
             Ok(mut exchange) => {
                 let id = get(&exchange.request);
                 put(&mut exchange.reply, answer_to(id));
-                exchange.answer().unwrap();
+                exchange.answer(&mut Copied::default()).unwrap();
             }
             Err(Error::Timeout { .. }) => {}
             Err(Error::HostDied { .. }) => return,
