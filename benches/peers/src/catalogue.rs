@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 pub(crate) enum Program {
     /// A module of `python/systems`, with its variant.
     Python(&'static str),
-    /// A system of the program `rivals`.
+    /// A system, or a line of a curve, of the program `rivals`.
     Rust(&'static str),
 }
 

@@ -1,6 +1,7 @@
 //! Measures tensorbridge and what people use instead, in one run: `cargo xtask bench --peers` prepares everything and runs it.
 
 mod catalogue;
+mod curves;
 mod figures;
 mod machine;
 mod markdown;
@@ -10,6 +11,7 @@ mod report;
 
 use catalogue::{Program, System};
 use clap::Parser;
+use curves::{CURVES, Curve, Drawn, Point};
 use figures::{Table, Told};
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
@@ -75,8 +77,12 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let systems = catalogue::chosen(&options.only);
-    if systems.is_empty() {
+    let wanted =
+        |curve: &&Curve| options.only.is_empty() || options.only.iter().any(|name| name == curve.name);
+    let curves: Vec<&Curve> = CURVES.iter().filter(wanted).collect();
+    if systems.is_empty() && curves.is_empty() {
         let mut names: Vec<&str> = catalogue::SYSTEMS.iter().map(|system| system.name).collect();
+        names.extend(CURVES.iter().map(|curve| curve.name));
         names.dedup();
         return Err(
             format!("nothing is called {}; there are {}", options.only.join(", "), names.join(", ")).into()
@@ -89,13 +95,21 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     };
     report.machine.insert("load before".to_owned(), machine::load().to_string());
     measure(options, &systems, &mut report)?;
+    for curve in curves {
+        draw(options, curve, &mut report)?;
+    }
     report.machine.insert("load after".to_owned(), machine::load().to_string());
     std::fs::create_dir_all(&options.into)?;
     let page = markdown::page(&report);
     std::fs::write(options.into.join("peers.md"), &page)?;
     std::fs::write(options.into.join("peers.json"), serde_json::to_string_pretty(&report)?)?;
-    plot::bars(&options.into.join("ready.svg"), &report, Table::Ready, "R, request in place")?;
-    plot::bars(&options.into.join("written.svg"), &report, Table::Written, "W, request written anew")?;
+    if !report.rows.is_empty() {
+        plot::bars(&options.into.join("ready.svg"), &report, Table::Ready, "R, request in place")?;
+        plot::bars(&options.into.join("written.svg"), &report, Table::Written, "W, request written anew")?;
+    }
+    for curve in &report.curves {
+        plot::lines(&options.into.join(format!("{}.svg", curve.name)), curve)?;
+    }
     println!("{page}");
     eprintln!("written to {}", options.into.display());
     Ok(())
@@ -116,10 +130,8 @@ fn measure(
     for run in 1..=RUNS {
         for (system, wait) in &work {
             bar.set_message(format!("run {run}: {} {} {wait}", system.title.replace("**", ""), system.pair));
-            if !bar.is_hidden() {
-                bar.tick();
-            } else {
-                eprintln!("run {run}: {} {} {wait}", system.title.replace("**", ""), system.pair);
+            if bar.is_hidden() {
+                eprintln!("{}", bar.message());
             }
             match unavailable.get(system.name) {
                 Some(reason) => report.miss(system, wait, (*reason).to_owned()),
@@ -132,6 +144,31 @@ fn measure(
     Ok(())
 }
 
+/// All lines of a curve, in turns.
+fn draw(options: &Options, curve: &Curve, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+    let mut drawn = Drawn::new(curve);
+    let directory = directory()?;
+    for run in 1..=RUNS {
+        for line in curve.lines {
+            let (Program::Python(title) | Program::Rust(title)) = line;
+            eprintln!("run {run}: {}: {title}", curve.name);
+            let mut command = match line {
+                Program::Python(_) => python(options, "curve.py"),
+                Program::Rust(_) => Command::new(options.programs.join("rivals")),
+            };
+            command.args([curve.name, title, "--seconds", &seconds(options).to_string()]);
+            settle(&mut command, options, !options.free && matches!(line, Program::Rust(_)));
+            match program::run(command, &directory, Duration::from_secs(180)) {
+                Err(reason) => report.lack(format!("{}: {title}", curve.name), reason),
+                Ok(told) => told.lines().filter_map(Point::parse).for_each(|point| drawn.add(point)),
+            }
+        }
+    }
+    std::fs::remove_dir_all(&directory)?;
+    report.curves.push(drawn);
+    Ok(())
+}
+
 /// One run of one system, in all its cases.
 fn one(
     options: &Options,
@@ -139,11 +176,9 @@ fn one(
     wait: &str,
     report: &mut Report,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let directory = std::env::temp_dir().join(format!("peers-{}", std::process::id()));
-    std::fs::create_dir_all(&directory)?;
+    let directory = directory()?;
     let pinned = !options.free && !system.unpinned;
-    let seconds = if options.quick { 0.25 } else { 1.0 };
-    let command = command(options, system, wait, pinned, seconds, &directory);
+    let command = command(options, system, wait, pinned, &directory);
     match program::run(command, &directory, Duration::from_secs(90)) {
         Err(reason) => report.miss(system, wait, reason),
         Ok(told) => {
@@ -159,34 +194,50 @@ fn one(
     Ok(())
 }
 
-fn command(
-    options: &Options,
-    system: &System,
-    wait: &str,
-    pinned: bool,
-    seconds: f64,
-    into: &Path,
-) -> Command {
+/// A place for what measuring programs write.
+fn directory() -> Result<PathBuf, std::io::Error> {
+    let directory = std::env::temp_dir().join(format!("peers-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
+/// The longest time for a case.
+fn seconds(options: &Options) -> f64 {
+    if options.quick { 0.25 } else { 1.0 }
+}
+
+fn command(options: &Options, system: &System, wait: &str, pinned: bool, into: &Path) -> Command {
     let mut command = match system.program {
         Program::Python(module) => {
-            let mut command = Command::new(&options.python);
-            command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/measure.py")).arg(module);
+            let mut command = python(options, "measure.py");
             // What waits in between is a form of ours that Python knows by its own name.
-            command.args(["--wait", if wait == "spinning" { "spinning" } else { "blocking" }]);
+            command.args([module, "--wait", if wait == "spinning" { "spinning" } else { "blocking" }]);
             command
         }
         Program::Rust(name) => {
             let mut command = Command::new(options.programs.join("rivals"));
-            command.args([name, "--wait", wait]);
+            command.args(["call", name, "--wait", wait]);
             command
         }
     };
-    command.args(["--seconds", &seconds.to_string(), "--into"]).arg(into);
+    command.args(["--seconds", &seconds(options).to_string(), "--into"]).arg(into);
+    settle(&mut command, options, pinned);
+    command
+}
+
+/// A program of `python/`.
+fn python(options: &Options, name: &str) -> Command {
+    let mut command = Command::new(&options.python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name));
+    command
+}
+
+/// What every measuring program finds in its environment.
+fn settle(command: &mut Command, options: &Options, pinned: bool) {
     command
         .env("PEERS_PLACEMENT", if pinned { "pinned" } else { "free" })
         .env("PEERS_EMBEDDED", options.programs.join("libembedded.so"))
         .env("TENSORBRIDGE_PYTHON", &options.python)
         // One thread is what a request of one image wants, in every system.
         .env("OMP_NUM_THREADS", "1");
-    command
 }

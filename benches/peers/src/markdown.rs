@@ -1,6 +1,7 @@
 //! The tables, as Markdown.
 
 use crate::catalogue::Kind;
+use crate::curves::{Drawn, Unit};
 use crate::figures::Table;
 use crate::report::{Report, Row};
 use std::fmt::Write as _;
@@ -26,12 +27,12 @@ pub(crate) fn page(report: &Report) -> String {
     section(&mut page, report, Table::Limit, "What the machine allows");
     section(&mut page, report, Table::Ready, "Table R: the request already lies where the system wants it");
     section(&mut page, report, Table::Written, "Table W: the request is written anew for each call");
+    report.curves.iter().for_each(|curve| over(&mut page, curve));
     lost(&mut page, report);
     if !report.missing.is_empty() {
         page.push_str("## Not measured\n\n");
         for missing in &report.missing {
-            let _ =
-                writeln!(page, "- {}, {}, {}: {}", missing.title, missing.pair, missing.wait, missing.reason);
+            let _ = writeln!(page, "- {}: {}", missing.what, missing.reason);
         }
     }
     page
@@ -104,6 +105,38 @@ fn line(report: &Report, row: &Row) -> String {
         row.median(|run| u64::from(run.processes)),
         ratio.unwrap_or_default(),
     )
+}
+
+/// A value as people write it.
+pub(crate) fn value(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Time => human(value as u64),
+        Unit::Rate if value >= 1e6 => format!("{:.2} M/s", value / 1e6),
+        Unit::Rate if value >= 1e4 => format!("{:.1} k/s", value / 1e3),
+        Unit::Rate => format!("{value:.0} /s"),
+    }
+}
+
+/// A line for each line, a column for each place of the axis.
+fn over(page: &mut String, curve: &Drawn) {
+    let places = curve.places();
+    let _ = writeln!(page, "## {}\n", curve.title);
+    let heads: String = places.iter().map(|place| format!(" {place} |")).collect();
+    let _ = writeln!(page, "| {} |{heads}\n|---|{}", curve.axis, "--:|".repeat(places.len()));
+    for line in &curve.lines {
+        let _ = write!(page, "| {} |", line.name);
+        for place in &places {
+            let Some(values) = line.values.iter().find(|values| values.x == *place) else {
+                page.push_str(" |");
+                continue;
+            };
+            let (low, high) = values.spread();
+            let text = |number| value(curve.unit, number);
+            let _ = write!(page, " {} ({} – {}) |", text(values.median()), text(low), text(high));
+        }
+        page.push('\n');
+    }
+    page.push('\n');
 }
 
 /// Says plainly where a peer was faster.

@@ -1,8 +1,9 @@
 //! Pictures: bars of medians on a logarithmic axis, and lines over one.
 
 use crate::catalogue::Kind;
+use crate::curves::Drawn;
 use crate::figures::Table;
-use crate::markdown::human;
+use crate::markdown::{human, value};
 use crate::report::Report;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -45,6 +46,45 @@ pub(crate) fn bars(path: &Path, report: &Report, table: Table, title: &str) -> R
         root.draw(&Text::new(label, (LABELS - 8, top + ROW / 2), at(font(13), HPos::Right)))?;
         root.draw(&Text::new(human(row.p50()), (end + 6, top + ROW / 2), at(font(13), HPos::Left)))?;
     }
+    root.present()?;
+    Ok(())
+}
+
+const LINES: [RGBColor; 6] = [
+    RGBColor(38, 110, 180),
+    RGBColor(214, 137, 60),
+    RGBColor(90, 160, 90),
+    RGBColor(170, 80, 150),
+    RGBColor(150, 150, 150),
+    RGBColor(180, 60, 60),
+];
+
+/// Lines over an axis, both logarithmic.
+pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
+    let places = curve.places();
+    let all = || curve.lines.iter().flat_map(|line| line.values.iter().map(|values| values.median()));
+    let (low, high) =
+        all().fold((f64::INFINITY, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
+    let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+    let root = SVGBackend::new(path, (WIDTH as u32, 480)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption(&curve.title, ("sans-serif", 14))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(72)
+        .build_cartesian_2d((*first * 0.9..*last * 1.1).log_scale(), (low * 0.7..high * 1.4).log_scale())?;
+    let unit = curve.unit;
+    chart.configure_mesh().x_desc(&curve.axis).y_label_formatter(&|number| value(unit, *number)).draw()?;
+    for (line, colour) in curve.lines.iter().zip(LINES.iter().cycle()) {
+        let points = line.values.iter().map(|values| (values.x, values.median()));
+        let stroke = colour.stroke_width(2);
+        chart
+            .draw_series(LineSeries::new(points, stroke))?
+            .label(&line.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke));
+    }
+    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     root.present()?;
     Ok(())
 }

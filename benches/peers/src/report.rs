@@ -1,6 +1,7 @@
 //! The report: every row with every run. It is what the tables and the pictures are made from.
 
 use crate::catalogue::{Kind, System};
+use crate::curves::Drawn;
 use crate::figures::{Run, Table, median};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,12 +38,10 @@ impl Row {
     }
 }
 
-/// A system that could not be measured.
+/// Something that could not be measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Missing {
-    pub(crate) title: String,
-    pub(crate) pair: String,
-    pub(crate) wait: String,
+    pub(crate) what: String,
     pub(crate) reason: String,
 }
 
@@ -52,6 +51,7 @@ pub(crate) struct Report {
     pub(crate) machine: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) rows: Vec<Row>,
+    pub(crate) curves: Vec<Drawn>,
     pub(crate) missing: Vec<Missing>,
 }
 
@@ -92,12 +92,12 @@ impl Report {
 
     /// Notes once why a system has no row, or fewer runs than others.
     pub(crate) fn miss(&mut self, system: &System, wait: &str, reason: String) {
-        let missing = Missing {
-            title: system.title.to_owned(),
-            pair: system.pair.to_owned(),
-            wait: wait.to_owned(),
-            reason,
-        };
+        self.lack(format!("{}, {}, {wait}", system.title, system.pair), reason);
+    }
+
+    /// Notes once why something was not measured.
+    pub(crate) fn lack(&mut self, what: String, reason: String) {
+        let missing = Missing { what, reason };
         if !self.missing.contains(&missing) {
             self.missing.push(missing);
         }

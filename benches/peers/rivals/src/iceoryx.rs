@@ -46,8 +46,10 @@ fn listen(bell: Option<&Bell>) {
     }
 }
 
-struct Iceoryx {
+/// Calls with requests of `count` numbers.
+pub(crate) struct Iceoryx {
     port: Client<ipc::Service, [f32], (), f64, ()>,
+    count: usize,
     bell: Option<Bell>,
     /// Samples that were seen before.
     known: Vec<*const f32>,
@@ -55,10 +57,10 @@ struct Iceoryx {
 
 impl Iceoryx {
     fn call(&mut self, fill: impl FnOnce(&mut [f32])) -> f64 {
-        let mut loan = self.port.loan_slice_uninit(COUNT).expect("a sample");
+        let mut loan = self.port.loan_slice_uninit(self.count).expect("a sample");
         let payload = loan.payload_mut();
         // SAFETY: samples lie in shared memory, which begins as zeroes; every bit pattern is a number.
-        let pixels = unsafe { std::slice::from_raw_parts_mut(payload.as_mut_ptr().cast::<f32>(), COUNT) };
+        let pixels = unsafe { std::slice::from_raw_parts_mut(payload.as_mut_ptr().cast::<f32>(), self.count) };
         if !self.known.contains(&pixels.as_ptr()) {
             // A request that lies ready has ones behind its first number.
             pixels.fill(1.0);
@@ -93,7 +95,7 @@ fn open(node: &Node<ipc::Service>, name: &str) -> PortFactory<ipc::Service, [f32
     node.service_builder(&name).request_response::<[f32], f64>().open_or_create().expect("a service")
 }
 
-fn node() -> Node<ipc::Service> {
+pub(crate) fn node() -> Node<ipc::Service> {
     set_log_level(LogLevel::Error);
     NodeBuilder::new().create::<ipc::Service>().expect("a node")
 }
@@ -119,13 +121,13 @@ pub(crate) fn serve(name: &str, wait: &str) {
 }
 
 /// The process that answers; killed when this one fails, for a server that polls never ends by itself.
-struct Answering {
+pub(crate) struct Answering {
     child: Child,
 }
 
 impl Answering {
     /// Waits for its end, which the last request asked for: a killed process would leave its files.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let _ = self.child.wait();
     }
 }
@@ -137,43 +139,61 @@ impl Drop for Answering {
     }
 }
 
-/// The process that answers, which has said that it is ready.
-fn start(name: &str, wait: Wait, python: bool) -> Answering {
-    let mut command = if python {
-        let mut command = Command::new(std::env::var_os("TENSORBRIDGE_PYTHON").expect("an interpreter"));
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../python/server.py")).args([
-            "iceoryx",
-            name,
-            wait.name(),
-        ]);
-        command
-    } else {
+impl Answering {
+    /// This program again, which says that it is ready.
+    pub(crate) fn peer(arguments: &[&str]) -> Answering {
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        command.args(["--peer", if pinned() { "1" } else { "free" }, "iceoryx", name, wait.name()]);
-        command
-    };
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped"))
-        .read_line(&mut line)
-        .expect("it says that it is ready");
-    Answering { child }
+        command.args(["--peer", if pinned() { "1" } else { "free" }]).args(arguments);
+        Answering::start(command)
+    }
+
+    /// The server in Python.
+    fn python(name: &str, wait: Wait) -> Answering {
+        let mut command = Command::new(std::env::var_os("TENSORBRIDGE_PYTHON").expect("an interpreter"));
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../python/server.py"));
+        command.args(["iceoryx", name, wait.name()]);
+        Answering::start(command)
+    }
+
+    fn start(mut command: Command) -> Answering {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut line = String::new();
+        let told = child.stdout.take().expect("piped");
+        BufReader::new(told).read_line(&mut line).expect("it says that it is ready");
+        Answering { child }
+    }
+}
+
+impl Iceoryx {
+    /// A client, and the process that answers it.
+    pub(crate) fn start(count: usize, wait: Wait, python: bool) -> (Iceoryx, Answering) {
+        let name = format!("peers/{count}/{}", std::process::id());
+        let node = node();
+        let service = open(&node, &name);
+        let port = service.client_builder().initial_max_slice_len(count).create().expect("a client");
+        // The listener of this side exists before the server rings it.
+        let bell = (wait == Wait::Blocking).then(|| Bell::new(&node, &name, "client", "server"));
+        let server = if python {
+            Answering::python(&name, wait)
+        } else {
+            Answering::peer(&["iceoryx", &name, wait.name()])
+        };
+        (Iceoryx { port, count, bell, known: Vec::new() }, server)
+    }
+
+    /// Asks the other process to end, and waits for it.
+    pub(crate) fn end(self, server: Answering) {
+        let mut last = self.port.loan_slice_uninit(self.count).expect("a sample");
+        last.payload_mut()[0].write(0.0);
+        // SAFETY: every bit pattern is a number.
+        drop(unsafe { last.assume_init() }.send());
+        ring(self.bell.as_ref());
+        server.end();
+    }
 }
 
 pub(crate) fn measure(options: &Options, python: bool) {
-    let name = format!("peers/{}", std::process::id());
-    let node = node();
-    let service = open(&node, &name);
-    let port = service.client_builder().initial_max_slice_len(COUNT).create().expect("a client");
-    // The listener of this side exists before the server rings it.
-    let bell = (options.wait == Wait::Blocking).then(|| Bell::new(&node, &name, "client", "server"));
-    let server = start(&name, options.wait, python);
-    let mut calls = Iceoryx { port, bell, known: Vec::new() };
+    let (mut calls, server) = Iceoryx::start(COUNT, options.wait, python);
     measure::cases(options, &mut calls);
-    let mut last = calls.port.loan_slice_uninit(COUNT).expect("a sample");
-    last.payload_mut()[0].write(0.0);
-    // SAFETY: every bit pattern is a number.
-    drop(unsafe { last.assume_init() }.send());
-    ring(calls.bell.as_ref());
-    server.end();
+    calls.end(server);
 }

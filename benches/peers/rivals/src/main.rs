@@ -1,12 +1,15 @@
 //! Measures systems whose client is written in Rust; the protocol is that of `python/measure.py`.
 //!
-//! `rivals SYSTEM --wait spinning|blocking --seconds S --into DIRECTORY`
+//! `rivals call SYSTEM --wait spinning|blocking --seconds S --into DIRECTORY`, or a line of a curve: `rivals rate|sizes LINE --seconds S`
 
 mod iceoryx;
 mod limit;
 mod measure;
 mod ours;
+mod point;
 mod processes;
+mod rate;
+mod sizes;
 mod support;
 
 use clap::{Parser, ValueEnum};
@@ -43,8 +46,28 @@ impl Wait {
     }
 }
 
-/// Measures a system whose client is written in Rust.
+/// Measures systems whose client is written in Rust.
 #[derive(Parser)]
+enum Task {
+    /// Round trips of one request
+    Call(Options),
+    /// Small records, one way
+    Rate(CurveOptions),
+    /// Round trips by the size of the request
+    Sizes(CurveOptions),
+}
+
+/// A line of a curve.
+#[derive(clap::Args)]
+pub(crate) struct CurveOptions {
+    /// The system, as the report calls it
+    line: String,
+    /// The longest time for a point
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct Options {
     system: System,
     #[arg(long)]
@@ -71,16 +94,25 @@ fn main() {
             ["limit", bare, fd] => support::limits::answer(bare, fd),
             ["ours", name, wait] => ours::serve(name, wait),
             ["iceoryx", name, wait] => iceoryx::serve(name, wait),
+            ["rate", system, name, seconds] => rate::send(system, name, seconds),
+            ["sizes", name, count] => sizes::serve(name, count),
             other => panic!("unknown peer {other:?}"),
         }
         return;
     }
-    let options = Options::parse();
+    match Task::parse() {
+        Task::Call(options) => call(&options),
+        Task::Rate(options) => rate::measure(&options),
+        Task::Sizes(options) => sizes::measure(&options),
+    }
+}
+
+fn call(options: &Options) {
     match options.system {
-        System::Memcpy | System::CacheLine | System::Futex => limit::measure(&options),
-        System::OursRust => ours::measure(&options, false),
-        System::OursPython => ours::measure(&options, true),
-        System::IceoryxRust => iceoryx::measure(&options, false),
-        System::IceoryxPython => iceoryx::measure(&options, true),
+        System::Memcpy | System::CacheLine | System::Futex => limit::measure(options),
+        System::OursRust => ours::measure(options, false),
+        System::OursPython => ours::measure(options, true),
+        System::IceoryxRust => iceoryx::measure(options, false),
+        System::IceoryxPython => iceoryx::measure(options, true),
     }
 }

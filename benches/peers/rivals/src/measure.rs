@@ -55,13 +55,13 @@ pub(crate) fn cases(options: &Options, calls: &mut impl Calls) {
         for touched in [false, true] {
             let values = VALUES.map(|value| if touched { -value } else { value });
             let mut call = |value| if written { calls.written(value) } else { calls.ready(value) };
-            repeat(&values, written, options.seconds / 4.0, &mut call);
+            repeat(&values, |value| expected(value, written), options.seconds / 4.0, &mut call);
             let others = processes::descendants(std::process::id());
             let before = (
                 processes::cpu(std::process::id()),
                 others.iter().map(|pid| processes::cpu(*pid)).sum::<u64>(),
             );
-            let durations = repeat(&values, written, options.seconds, &mut call);
+            let durations = repeat(&values, |value| expected(value, written), options.seconds, &mut call);
             let after = (
                 processes::cpu(std::process::id()),
                 others.iter().map(|pid| processes::cpu(*pid)).sum::<u64>(),
@@ -73,14 +73,20 @@ pub(crate) fn cases(options: &Options, calls: &mut impl Calls) {
     }
 }
 
-fn repeat(values: &[f32], written: bool, seconds: f64, call: &mut impl FnMut(f32) -> f64) -> Vec<u64> {
+/// Times calls one by one, and checks every answer.
+pub(crate) fn repeat(
+    values: &[f32],
+    expected: impl Fn(f32) -> f64,
+    seconds: f64,
+    call: &mut impl FnMut(f32) -> f64,
+) -> Vec<u64> {
     let mut durations = Vec::with_capacity(MOST);
     let begin = Instant::now();
     for value in values.iter().cycle().take(MOST) {
         let start = Instant::now();
         let answer = call(*value);
         durations.push(start.elapsed().as_nanos() as u64);
-        assert_eq!(answer, expected(*value, written), "the answer to {value}");
+        assert_eq!(answer, expected(*value), "the answer to {value}");
         if durations.len() >= LEAST && (start - begin).as_secs_f64() > seconds {
             break;
         }

@@ -5,7 +5,7 @@ use crate::support::peer::Peer;
 use crate::{Options, Wait, pinned};
 use std::convert::Infallible;
 use std::time::Duration;
-use tensorbridge::{Client, PythonWorker, Server, Service, Tensor, WaitStrategy};
+use tensorbridge::{Client, PythonWorker, Record, Server, Service, Tensor, WaitStrategy};
 
 /// 602,112 bytes.
 #[derive(Tensor)]
@@ -17,27 +17,29 @@ struct Image {
 /// The answer.
 #[derive(Tensor)]
 #[tensor(name = "peers.number")]
-struct Number {
+pub(crate) struct Number {
     value: f64,
 }
 
 const SLOTS: usize = 8;
 
-struct Ours {
-    client: Client<Image, Number>,
+/// Calls with requests of `R`, whose numbers are what `numbers` says.
+pub(crate) struct Ours<R: Record> {
+    pub(crate) client: Client<R, Number>,
+    pub(crate) numbers: fn(&mut R::Mut) -> &mut [f32],
 }
 
-impl Calls for Ours {
+impl<R: Record> Calls for Ours<R> {
     fn ready(&mut self, value: f32) -> f64 {
-        let mut image = self.client.loan().expect("a free slot");
-        image.pixels_mut()[0] = value;
-        image.call().expect("an answer").value()
+        let mut request = self.client.loan().expect("a free slot");
+        (self.numbers)(&mut request)[0] = value;
+        request.call().expect("an answer").value()
     }
 
     fn written(&mut self, value: f32) -> f64 {
-        let mut image = self.client.loan().expect("a free slot");
-        image.pixels_mut().fill(value);
-        image.call().expect("an answer").value()
+        let mut request = self.client.loan().expect("a free slot");
+        (self.numbers)(&mut request).fill(value);
+        request.call().expect("an answer").value()
     }
 }
 
@@ -84,6 +86,6 @@ pub(crate) fn measure(options: &Options, python: bool) {
     let mut all: Vec<_> = (0..SLOTS).map(|_| client.loan().expect("a free slot")).collect();
     all.iter_mut().for_each(|image| image.pixels_mut().fill(1.0));
     drop(all);
-    measure::cases(options, &mut Ours { client });
+    measure::cases(options, &mut Ours { client, numbers: |image: &mut <Image as Record>::Mut| image.pixels_mut() });
     drop((rust, worker));
 }
