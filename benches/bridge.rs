@@ -57,6 +57,12 @@ fn main() {
         pin(core.parse().ok());
         return peer(rest);
     }
+    if let ["--call", strategy, rounds, ..] = words.as_slice() {
+        // For a profile: one kind of call and nothing else.
+        let run = call(strategy, rounds.parse().expect("a number"), true, false);
+        println!("call, {strategy}: {}", human(run.p50));
+        return;
+    }
     let scale = if words.contains(&"--quick") { 10 } else { 1 };
     let after =
         |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1).copied());

@@ -10,6 +10,7 @@ mod demo;
 mod dist;
 mod extension;
 mod failure;
+mod flame;
 mod lint;
 mod peers;
 mod photo_service;
@@ -50,6 +51,8 @@ enum Task {
     PhotoService(photo_service::Options),
     /// Run the benchmarks, Rust and Python
     Bench(bench::Options),
+    /// Draw where the time of a call goes, on both sides
+    Flame(flame::Options),
     /// Build the Python wheel and source archive into dist/
     Dist,
     /// Prepare the Python environment and the extension, and run nothing
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Chaos(options) => chaos::run(&options),
         Task::PhotoService(options) => photo_service::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Flame(options) => flame::run(&options),
         Task::Dist => dist::run(),
         Task::Setup => setup::run(),
         Task::Tidy => tidy::run(),

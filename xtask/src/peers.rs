@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Comparison, product: &Python) -> Result<(), Failure>
 
     heading("measuring");
     let mut compare = command::cargo();
-    compare.args(["run", "--quiet", "--release", "--package", "peers", "--"]);
+    compare.args(["run", "--quiet", "--release", "--package", "peers", "--bin", "peers", "--"]);
     compare.arg("--python").arg(&python.program).arg("--programs").arg(place.join("cargo").join("release"));
     for (peer, reason) in &reasons {
         compare.arg(format!("--unavailable={peer}={reason}"));

@@ -51,6 +51,7 @@ pub(crate) const CURVES: &[Curve] = &[
         unit: Unit::Rate,
         lines: &[
             Python("tensorbridge"),
+            Python("tensorbridge, blocking"),
             Python("ZeroMQ"),
             Python("raw HTTP, uvicorn"),
             Python("gRPC"),

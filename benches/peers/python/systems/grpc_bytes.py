@@ -34,18 +34,29 @@ def serve(arguments: list[str]) -> None:
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
+def listening(how: How) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as directory, server("grpc_bytes", f"unix:{directory}/socket") as address:
-        with grpc.insecure_channel(address, options=SIZES) as channel:
-            call = channel.unary_unary(METHOD)
-            bodies = {value: pixels.tobytes() for value, pixels in requests().items()}
-            pixels = np.empty(SHAPE, np.float32)
+        yield address
 
-            def ready(value: float) -> float:
-                return struct.unpack("d", call(bodies[value]))[0]
 
-            def written(value: float) -> float:
-                pixels.fill(value)
-                return struct.unpack("d", call(pixels.tobytes()))[0]
+@contextmanager
+def connect(address: str, how: How) -> Iterator[Calls]:
+    with grpc.insecure_channel(address, options=SIZES) as channel:
+        call = channel.unary_unary(METHOD)
+        bodies = {value: pixels.tobytes() for value, pixels in requests().items()}
+        pixels = np.empty(SHAPE, np.float32)
 
-            yield Calls(ready, written)
+        def ready(value: float) -> float:
+            return struct.unpack("d", call(bodies[value]))[0]
+
+        def written(value: float) -> float:
+            pixels.fill(value)
+            return struct.unpack("d", call(pixels.tobytes()))[0]
+
+        yield Calls(ready, written)
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as address, connect(address, how) as calls:
+        yield calls

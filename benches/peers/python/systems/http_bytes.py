@@ -63,7 +63,7 @@ def serve(arguments: list[str]) -> None:
         running.serve_forever()
 
 
-def connect(port: str) -> http.client.HTTPConnection:
+def connection_to(port: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", int(port))
 
 
@@ -78,9 +78,20 @@ def post(connection: http.client.HTTPConnection, body: Any, kind: str, path: str
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
+def listening(how: How) -> Iterator[str]:
     with server("http_bytes", how.variant) as port:
-        yield calls(connect(port))
+        yield port
+
+
+@contextmanager
+def connect(port: str, how: How) -> Iterator[Calls]:
+    yield calls(connection_to(port))
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as port, connect(port, how) as ways:
+        yield ways
 
 
 def calls(connection: http.client.HTTPConnection, path: str = "/") -> Calls:

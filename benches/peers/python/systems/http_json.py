@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import SHAPE, Calls, How, answer, requests, server
-from .http_bytes import connect, post, run_uvicorn
+from .http_bytes import connection_to, post, run_uvicorn
 
 JSON = "application/json"
 
@@ -42,15 +42,26 @@ def serve(arguments: list[str]) -> None:
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
+def listening(how: How) -> Iterator[str]:
     with server("http_json") as port:
-        yield (tutorial if how.variant == "tutorial" else fast)(port)
+        yield port
+
+
+@contextmanager
+def connect(port: str, how: How) -> Iterator[Calls]:
+    yield (tutorial if how.variant == "tutorial" else fast)(port)
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as port, connect(port, how) as calls:
+        yield calls
 
 
 def fast(port: str) -> Calls:
     import orjson
 
-    connection = connect(port)
+    connection = connection_to(port)
     bodies = {value: encode(pixels) for value, pixels in requests().items()}
     pixels = np.empty(SHAPE, np.float32)
 

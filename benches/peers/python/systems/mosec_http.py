@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import HERE, Calls, How, answer
-from .http_bytes import calls, connect
+from .http_bytes import calls, connection_to
 
 
 def serve(arguments: list[str]) -> None:
@@ -48,7 +48,7 @@ def open(how: How) -> Iterator[Calls]:
         with subprocess.Popen(command) as process:
             try:
                 wait_for(port, process)
-                yield calls(connect(str(port)), "/inference")
+                yield calls(connection_to(str(port)), "/inference")
             finally:
                 process.terminate()
 
@@ -58,7 +58,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with_worker = connect(str(port))
+            with_worker = connection_to(str(port))
             with_worker.request("POST", "/inference", np.ones(4, np.float32).tobytes())
             if with_worker.getresponse().status == 200:
                 return

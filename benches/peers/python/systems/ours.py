@@ -40,23 +40,35 @@ def serve(arguments: list[str]) -> None:
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
-    name, wait = f"peers.p{os.getpid()}", strategy(how)
+def listening(how: How) -> Iterator[str]:
+    name = f"peers.p{os.getpid()}"
     with tb.Service(name, Image, Number, slots=SLOTS) as service:
-        service.spawn([sys.executable, str(HERE / "server.py"), "ours", wait])
-        with tb.Client(name, Image, Number, timeout=60.0, wait=wait) as client:
+        service.spawn([sys.executable, str(HERE / "server.py"), "ours", strategy(how)])
+        with tb.Client(name, Image, Number) as client:
             for image in [client.loan() for _ in range(SLOTS)]:
                 image.pixels[:] = np.ones(SHAPE, np.float32)
             del image
+        yield name
 
-            def ready(value: float) -> float:
-                image = client.loan()
-                image.pixels[0, 0, 0] = value
-                return image.call().value.item()
 
-            def written(value: float) -> float:
-                image = client.loan()
-                image.pixels.numpy().fill(value)
-                return image.call().value.item()
+@contextmanager
+def connect(name: str, how: How) -> Iterator[Calls]:
+    with tb.Client(name, Image, Number, timeout=60.0, wait=strategy(how)) as client:
 
-            yield Calls(ready, written)
+        def ready(value: float) -> float:
+            image = client.loan()
+            image.pixels.numpy()[0, 0, 0] = value
+            return image.call().value.item()
+
+        def written(value: float) -> float:
+            image = client.loan()
+            image.pixels.numpy().fill(value)
+            return image.call().value.item()
+
+        yield Calls(ready, written)
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as name, connect(name, how) as calls:
+        yield calls

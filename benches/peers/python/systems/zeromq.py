@@ -24,22 +24,33 @@ def serve(arguments: list[str]) -> None:
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
+def listening(how: How) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as directory, server("zeromq", f"ipc://{directory}/socket") as address:
-        context = zmq.Context()
-        socket = context.socket(zmq.REQ)
-        socket.connect(address)
-        pixels = request(1.0)
+        yield address
 
-        def ready(value: float) -> float:
-            pixels[0, 0, 0] = value
-            socket.send(pixels, copy=False)
-            return struct.unpack("d", socket.recv())[0]
 
-        def written(value: float) -> float:
-            pixels.fill(value)
-            socket.send(pixels, copy=False)
-            return struct.unpack("d", socket.recv())[0]
+@contextmanager
+def connect(address: str, how: How) -> Iterator[Calls]:
+    context = zmq.Context()
+    socket = context.socket(zmq.REQ)
+    socket.connect(address)
+    pixels = request(1.0)
 
-        yield Calls(ready, written)
-        context.destroy(linger=0)
+    def ready(value: float) -> float:
+        pixels[0, 0, 0] = value
+        socket.send(pixels, copy=False)
+        return struct.unpack("d", socket.recv())[0]
+
+    def written(value: float) -> float:
+        pixels.fill(value)
+        socket.send(pixels, copy=False)
+        return struct.unpack("d", socket.recv())[0]
+
+    yield Calls(ready, written)
+    context.destroy(linger=0)
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as address, connect(address, how) as calls:
+        yield calls

@@ -1,7 +1,8 @@
-//! Rust that calls Python in its own process and copies the request into a new NumPy array for each call.
+//! Rust that calls Python in its own process and copies the request into a new NumPy array, or a list, for each call.
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 const COUNT: usize = 3 * 224 * 224;
 
@@ -10,13 +11,15 @@ const COUNT: usize = 3 * 224 * 224;
 struct Caller {
     pixels: Vec<f32>,
     handler: Py<PyAny>,
+    as_list: bool,
 }
 
 #[pymethods]
 impl Caller {
     #[new]
-    fn new(handler: Py<PyAny>) -> Caller {
-        Caller { pixels: vec![1.0; COUNT], handler }
+    #[pyo3(signature = (handler, as_list = false))]
+    fn new(handler: Py<PyAny>, as_list: bool) -> Caller {
+        Caller { pixels: vec![1.0; COUNT], handler, as_list }
     }
 
     /// The request lies in Rust's memory.
@@ -34,6 +37,10 @@ impl Caller {
 
 impl Caller {
     fn call(&self, py: Python<'_>) -> PyResult<f64> {
+        if self.as_list {
+            let copy = PyList::new(py, &self.pixels)?;
+            return self.handler.call1(py, (copy,))?.extract(py);
+        }
         let copy = PyArray1::from_slice(py, &self.pixels);
         self.handler.call1(py, (copy,))?.extract(py)
     }
