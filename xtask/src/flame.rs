@@ -52,7 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     command::heading("drawing");
     let file = File::create(&script).map_err(|error| Failure::io("write", &script, &error))?;
     let mut stacks = Command::new("perf");
-    stacks.args(["script", "--no-inline", "--input"]).arg(&record).stdout(file).stderr(Stdio::null());
+    stacks
+        .args(["script", "--no-inline", "--fields", "+pid", "--input"])
+        .arg(&record)
+        .stdout(file)
+        .stderr(Stdio::null());
     command::check(&mut stacks)?;
     let mut flame = command::cargo();
     flame.args(["run", "--quiet", "--release", "--package", "peers", "--bin", "flame", "--"]);
