@@ -117,10 +117,7 @@ class Metrics:
         """Requests whose caller's deadline had passed when a server found them."""
     @property
     def errors(self) -> dict[str, int]:
-        """How often loans, sends and calls ended with an error at their callers, by code.
-
-        Records that nobody can read count as well, at whoever read them. That a receiver has waited in vain is no error.
-        """
+        """How often loans, sends and calls ended with an error at their callers, by code; see docs/metrics.md."""
     @property
     def runs(self) -> Distribution:
         """Lengths of the runs that servers and receivers took. One alone counts when it is done with."""
@@ -135,10 +132,7 @@ class Metrics:
         """Seconds from taking a record to answering it; in a channel to giving it back."""
     @property
     def copied(self) -> dict[str, int]:
-        """Bytes that were copied on the way into and out of records, by reason, as `tb.copied` counts them for a process.
-
-        ``hole``: records of a run that were copied side by side, because slots between them belong to others.
-        """
+        """Bytes that were copied on the way into and out of records, by the reasons of `tb.copied`."""
     @property
     def recoveries(self) -> Recoveries:
         """What the host did for participants that died."""
