@@ -54,12 +54,12 @@ fn the_record_that_is_dropped_was_sent_first() {
     for order in [[0, 1], [1, 0]] {
         explore(move || {
             let arena = Model::new(2);
-            let sender = {
+            let dropper = {
                 let arena = Arc::clone(&arena);
-                thread::spawn(move || order.into_iter().for_each(|slot| send(&arena, SENDER, slot)))
+                thread::spawn(move || ops::supplant_oldest(&*arena, OTHER))
             };
-            let dropped = ops::supplant_oldest(&*arena, OTHER);
-            sender.join().unwrap();
+            order.into_iter().for_each(|slot| send(&arena, SENDER, slot));
+            let dropped = dropper.join().unwrap();
             assert!(dropped.is_none_or(|(slot, _)| slot == order[0]), "the second record was dropped first");
         });
     }
@@ -95,14 +95,12 @@ fn whoever_waits_for_a_clients_own_slot_is_woken() {
             wait_asleep(budget.bell(), |_| budget.try_spend().then_some((0, Word::NEW)));
             budget.give_back();
         };
-        let others: Vec<_> = (0..2)
-            .map(|_| {
-                let budget = Arc::clone(&budget);
-                thread::spawn(move || spend(&budget))
-            })
-            .collect();
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || spend(&budget))
+        };
         spend(&budget);
-        others.into_iter().for_each(|other| other.join().unwrap());
+        other.join().unwrap();
         assert!(budget.is_left());
     });
 }
