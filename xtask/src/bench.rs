@@ -6,7 +6,7 @@ use crate::{command, peers, python, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Measure other systems and tensorbridge in one run, into benches/results/
+    /// Measure other systems and tensorbridge in one run; a whole one is kept in benches/results/
     #[arg(long)]
     peers: bool,
     #[command(flatten)]

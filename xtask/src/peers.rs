@@ -41,7 +41,10 @@ pub(crate) fn run(options: &Comparison, product: &Python) -> Result<(), Failure>
     for (peer, reason) in &reasons {
         compare.arg(format!("--unavailable={peer}={reason}"));
     }
-    compare.arg("--into").arg(repository::root().join("benches").join("results"));
+    // Only a whole run replaces the figures that are kept.
+    let whole = options.only.is_empty() && !options.quick;
+    let kept = repository::root().join("benches").join("results");
+    compare.arg("--into").arg(if whole { kept } else { place.join("results") });
     for name in &options.only {
         compare.args(["--only", name]);
     }
