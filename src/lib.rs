@@ -90,3 +90,8 @@ pub use tensor_core::{
     schema, trace, view,
 };
 pub use tensor_derive::Tensor;
+
+/// Its example is run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/batching.md")]
+struct BatchingPage;
