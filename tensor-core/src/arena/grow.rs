@@ -67,13 +67,16 @@ fn grow(
     order: RunOrder,
     is_alone: impl Fn(usize) -> bool,
 ) -> Vec<Seen> {
+    let (start, end) =
+        (first.slot.saturating_sub(max - 1), first.slot.saturating_add(max).min(shared.slots()));
+    for slot in (start..end).filter(|slot| shared.ready_hints().has(*slot)) {
+        shared.fetch(slot);
+    }
     let candidate = |slot: usize| ready(shared, slot).filter(|_| !is_alone(slot));
-    let mut near: Vec<Seen> =
-        (first.slot.saturating_sub(max - 1)..first.slot).rev().map_while(candidate).collect();
+    let mut near: Vec<Seen> = (start..first.slot).rev().map_while(candidate).collect();
     near.reverse();
     let at = near.len();
     near.push(first);
-    let end = first.slot.saturating_add(max).min(shared.slots());
     near.extend((first.slot + 1..end).map_while(candidate));
 
     let before = match order {

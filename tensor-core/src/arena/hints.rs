@@ -62,6 +62,12 @@ impl<'a> Hints<'a> {
         }
     }
 
+    /// Whether a slot's hint is set.
+    #[inline]
+    pub(crate) fn has(self, slot: usize) -> bool {
+        self.words.get(slot / 64).is_some_and(|word| word.load(Ordering::Relaxed) & 1 << (slot % 64) != 0)
+    }
+
     /// Whether there are no hints to look at, because the words are few.
     #[inline]
     pub(crate) fn is_none(self) -> bool {

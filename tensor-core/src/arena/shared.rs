@@ -19,6 +19,9 @@ pub(crate) trait Shared {
     fn is_service(&self) -> bool;
     /// The slot's word, the only authority on who may touch its bytes.
     fn word(&self, slot: usize) -> &AtomicU64;
+    /// Begins to fetch the slot's line for writing; many are then under way at once, while swaps would wait for one after the
+    /// other.
+    fn fetch(&self, _slot: usize) {}
     /// The order in which the slot's record was sent.
     fn ticket(&self, slot: usize) -> &AtomicU64;
     /// The next ticket.
