@@ -220,8 +220,9 @@ def test_a_probe_writes_what_happens_in_a_sliding_window(hosts: Hosts, name: str
             assert eventually(lambda: lines(file)[-1]["answered"] == 0)
     seen = lines(file)
     assert all(line["name"] == name and line["pid"] == os.getpid() and line["covers"] < 10 for line in seen)
-    busy = next(line for line in seen if line["answered"])
-    assert busy["answered_per_second"] > 0 and busy["round_trip_ns"]["p99"] > 0
+    # The worker counts its answer before the caller has it: a line may come between the two.
+    busy = next(line for line in seen if line["answered"] and line["round_trip_ns"]["p99"])
+    assert busy["answered_per_second"] > 0
     memory = busy["memory_bytes"]
     assert memory["arena_size"] == tb.describe(name).bytes
     assert 0 < memory["arena_pss"] <= memory["arena_rss"] <= memory["arena_size"] + 4096

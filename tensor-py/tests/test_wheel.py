@@ -30,7 +30,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert said["License-Expression"] == "MIT OR Apache-2.0"
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE-MIT", "LICENSE-APACHE"}
     assert "py.typed" in {Path(name).name for name in names} and not [name for name in names if "test" in name]
-    assert sorted(said.get_all("Provides-Extra", [])) == ["jax", "tensorflow", "torch"]
+    assert sorted(said.get_all("Provides-Extra", [])) == ["jax", "opentelemetry", "tensorflow", "torch"]
     needed = [line for line in said.get_all("Requires-Dist", []) if "extra" not in line]
     assert [line.split(">")[0] for line in needed] == ["numpy"]
     assert module.file_size < 3_000_000, "the extension module has symbols that nobody needs"
