@@ -153,6 +153,8 @@ fn timespec(duration: Duration) -> Timespec {
 mod tests {
     use std::io::{BufRead, BufReader};
 
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
     use super::*;
 
     fn shell(script: &str) -> Attended {
@@ -212,6 +214,9 @@ mod tests {
     fn a_stopped_child_can_be_killed_and_an_alarm_ends_a_wait() {
         let alarm = Alarm::new().unwrap();
         let mut child = shell("kill -STOP $$; sleep 60");
+        // Asked before it has stopped itself, it would just end.
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::PidFd(child.pidfd.as_fd()), stopped).unwrap();
         child.ask_to_stop();
         alarm.raise();
         assert!(child.wait(Some(&alarm), Duration::from_secs(3600)).unwrap().is_none());
