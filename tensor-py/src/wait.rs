@@ -38,12 +38,11 @@ pub(crate) fn detached_with<T: Send, E: Send>(
     wait: impl FnOnce(LookAround<'_>) -> Result<T, E> + Send,
 ) -> Result<T, Ended<E>> {
     let mut raised: Option<PyErr> = None;
-    // Python runs signal handlers in its main thread only; any other would fetch the GIL for nothing.
-    let hears_signals = rustix::thread::gettid() == rustix::process::getpid();
     let result = py.detach(|| {
         wait(&mut || {
             glance()?;
-            if !hears_signals {
+            // Python runs signal handlers in its main thread only; any other would fetch the GIL for nothing.
+            if rustix::thread::gettid() != rustix::process::getpid() {
                 return Ok(());
             }
             Python::attach(|py| py.check_signals()).map_err(|error| {

@@ -1,5 +1,6 @@
 //! How a wait proceeds: spin a little, then sleep in slices that look around.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -47,7 +48,8 @@ pub(crate) struct Patience<'a> {
     /// `None` waits for ever.
     pub(crate) timeout: Option<Duration>,
     pub(crate) strategy: WaitStrategy,
-    /// Called once per slice; its error ends the wait.
+    /// Called once per slice, and not before the first one is over unless the whole wait is shorter than that; its error
+    /// ends the wait.
     pub(crate) look_around: &'a mut dyn FnMut() -> Result<(), Error>,
 }
 
@@ -85,6 +87,40 @@ impl Sleep for Often<'_> {
 /// Polls between two looks at the clock or two yields.
 const POLLS: u32 = 24;
 
+/// How long a few polls and a yield take when others want the core: the kernel gives them a slice of a millisecond or more.
+const CROWDED: Duration = Duration::from_micros(50);
+
+/// What a thread knows of the core that it spins on.
+#[derive(Clone, Copy, Default)]
+struct Crowd {
+    /// How many of the next waits do not spin.
+    skip: u32,
+    /// How many did not, the last time.
+    skipped: u32,
+}
+
+thread_local! {
+    /// Whoever yields to a stranger waits for the stranger's whole slice; whoever sleeps gets the core back when it is woken. So
+    /// a thread that had to wait for its core sleeps at once for a while, and longer each time it finds the core still wanted.
+    static CROWD: Cell<Crowd> = const { Cell::new(Crowd { skip: 0, skipped: 0 }) };
+}
+
+impl Crowd {
+    const FEWEST: u32 = 16;
+    const MOST: u32 = 1024;
+
+    /// After a yield that took long.
+    fn grown(self) -> Crowd {
+        let skipped = (self.skipped * 2).clamp(Crowd::FEWEST, Crowd::MOST);
+        Crowd { skip: skipped, skipped }
+    }
+
+    /// Whether the next wait may spin, and what is known then.
+    fn next(self) -> (bool, Crowd) {
+        (self.skip == 0, Crowd { skip: self.skip.saturating_sub(1), ..self })
+    }
+}
+
 /// Repeats `attempt` until it finds something, its error, or the end of the patience. It looks at hints while it spins,
 /// and at every word before it lets the thread sleep.
 pub(crate) fn wait_for<T>(
@@ -99,6 +135,7 @@ pub(crate) fn wait_for<T>(
     if let Some(found) = spin(patience, start, &mut attempt)? {
         return Ok(found);
     }
+    let mut slept = false;
     loop {
         let prepared = place.prepare();
         let look = if planted(Bug::SleepsOnHints) { Look::Hints } else { Look::Words };
@@ -106,9 +143,13 @@ pub(crate) fn wait_for<T>(
             return Ok(found);
         }
         let left = time_left(patience, start)?;
-        (patience.look_around)()?;
+        // Looking around costs as much as the sleep itself, and most sleeps are over long before the slice is.
+        if slept || left < SLICE {
+            (patience.look_around)()?;
+        }
         // Whoever was woken announces itself again before it looks: others may sleep still, and see nobody ring.
         place.sleep(prepared, left.min(SLICE));
+        slept = true;
     }
 }
 
@@ -122,11 +163,19 @@ fn spin<T>(
         WaitStrategy::Adaptive(budget) => (Some(budget), true),
         WaitStrategy::Spin => (None, false),
     };
-    let mut looked = start;
+    if give_way {
+        let (may_spin, crowd) = CROWD.get().next();
+        CROWD.set(crowd);
+        if !may_spin {
+            return Ok(None);
+        }
+    }
+    let (mut looked, mut round) = (start, start);
     loop {
         for _ in 0..POLLS {
             std::hint::spin_loop();
             if let Some(found) = attempt(Look::Hints)? {
+                CROWD.set(Crowd::default());
                 return Ok(Some(found));
             }
         }
@@ -135,6 +184,11 @@ fn spin<T>(
             std::thread::yield_now();
         }
         let now = Instant::now();
+        if give_way && now - round >= CROWDED {
+            CROWD.set(CROWD.get().grown());
+            return Ok(None);
+        }
+        round = now;
         if budget.is_some_and(|budget| now - start >= budget) {
             return Ok(None);
         }
@@ -193,6 +247,43 @@ mod tests {
                 wait_for(&mut patience(Duration::from_secs(60), strategy, &mut look), &bell, |_| Ok(None));
             assert!(matches!(result, Err(Error::Forked)));
         }
+    }
+
+    #[test]
+    fn only_a_sleep_that_lasts_a_slice_looks_around() {
+        let bell = Bell::new();
+        for (timeout, looks) in [(Duration::from_secs(60), 0), (SLICE / 2, 1)] {
+            let looked = Cell::new(0);
+            let mut look = || {
+                looked.set(looked.get() + 1);
+                Ok(())
+            };
+            let sleeps = Cell::new(0);
+            // Found at the look that follows the first sleep.
+            let mut attempt = |_| {
+                sleeps.set(sleeps.get() + 1);
+                Ok((sleeps.get() == 3).then_some(()))
+            };
+            wait_for(&mut patience(timeout, WaitStrategy::Block, &mut look), &bell, &mut attempt).unwrap();
+            assert_eq!(looked.get(), looks);
+        }
+    }
+
+    #[test]
+    fn a_thread_whose_core_others_want_sleeps_at_once_for_a_while_and_longer_each_time() {
+        let mut crowd = Crowd::default();
+        let mut skips = Vec::new();
+        for _ in 0..9 {
+            let (may_spin, now) = crowd.next();
+            assert!(may_spin);
+            crowd = now.grown();
+            let mut skipped = 0;
+            while let (false, now) = crowd.next() {
+                (crowd, skipped) = (now, skipped + 1);
+            }
+            skips.push(skipped);
+        }
+        assert_eq!(skips, [16, 32, 64, 128, 256, 512, 1024, 1024, 1024]);
     }
 
     #[test]
