@@ -57,10 +57,14 @@ fn main() {
         pin(core.parse().ok());
         return peer(rest);
     }
-    if let ["--call", strategy, rounds, ..] = words.as_slice() {
+    if let ["--call", strategy, server, rounds, ..] = words.as_slice() {
         // For a profile: one kind of call and nothing else.
-        let run = call(strategy, rounds.parse().expect("a number"), true, false);
-        println!("call, {strategy}: {}", human(run.p50));
+        let rounds = rounds.parse().expect("a number");
+        let run = match *server {
+            "python" => call_python("numpy", strategy, rounds),
+            _ => call(strategy, rounds, true, false),
+        };
+        println!("call, {strategy}, answered in {server}: {}", human(run.p50));
         return;
     }
     let scale = if words.contains(&"--quick") { 10 } else { 1 };
@@ -438,24 +442,26 @@ fn python(report: &mut Report, scale: usize) {
     for (open, strategy) in cases {
         report.measure(
             &format!("call answered by Python, {strategy}, opens {open}, payload untouched"),
-            || {
-                let name = unique(strategy);
-                let service =
-                    Service::<Image, Number>::builder(&name).slots(8).create().expect("a fresh name");
-                let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/worker.py");
-                let worker = PythonWorker::new(script).arg(open).arg(strategy);
-                let _worker = service.spawn(worker).expect("the worker starts");
-                let client = Client::<Image, Number>::builder(&name)
-                    .wait(strategy_named(strategy))
-                    .timeout(Duration::from_secs(10))
-                    .connect()
-                    .expect("the host is there");
-                time_each(20_000 / scale, || {
-                    let mut image = client.loan().expect("a free slot");
-                    image.pixels_mut()[0] = 2.0;
-                    assert_eq!(image.call().expect("an answer").value(), 2.0);
-                })
-            },
+            || call_python(open, strategy, 20_000 / scale),
         );
     }
+}
+
+/// Round trips of a call that Python answers, having opened its request as `open` says.
+fn call_python(open: &str, strategy: &str, rounds: usize) -> Run {
+    let name = unique(strategy);
+    let service = Service::<Image, Number>::builder(&name).slots(8).create().expect("a fresh name");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/worker.py");
+    let _worker =
+        service.spawn(PythonWorker::new(script).arg(open).arg(strategy)).expect("the worker starts");
+    let client = Client::<Image, Number>::builder(&name)
+        .wait(strategy_named(strategy))
+        .timeout(Duration::from_secs(10))
+        .connect()
+        .expect("the host is there");
+    time_each(rounds, || {
+        let mut image = client.loan().expect("a free slot");
+        image.pixels_mut()[0] = 2.0;
+        assert_eq!(image.call().expect("an answer").value(), 2.0);
+    })
 }

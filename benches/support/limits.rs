@@ -27,45 +27,56 @@ impl Bare {
     }
 }
 
+/// Two processes that pass one 32-bit word to and fro; the other one ends when this is dropped.
+pub(crate) struct PingPong {
+    bare: Bare,
+    word: &'static AtomicU32,
+    turn: u32,
+    _peer: Peer,
+}
+
+impl PingPong {
+    pub(crate) fn start(bare: Bare, pinned: bool) -> PingPong {
+        let memory = memfd_create("ping-pong", MemfdFlags::empty()).expect("memfd");
+        ftruncate(&memory, 4096).expect("ftruncate");
+        let fd = memory.as_raw_fd().to_string();
+        let peer = Peer::start(&["limit", bare.name(), &fd], pinned);
+        PingPong { bare, word: map(memory.as_raw_fd()), turn: 0, _peer: peer }
+    }
+
+    /// There and back.
+    pub(crate) fn round(&mut self) {
+        self.word.store(self.turn + 1, Ordering::Release);
+        notify(self.bare, self.word);
+        until(self.bare, self.word, self.turn + 2);
+        self.turn += 2;
+    }
+}
+
 /// Round trips of one 32-bit word.
 pub(crate) fn ping_pong(bare: Bare, rounds: usize, pinned: bool) -> Run {
-    let memory = memfd_create("ping-pong", MemfdFlags::empty()).expect("memfd");
-    ftruncate(&memory, 4096).expect("ftruncate");
-    let word = map(memory.as_raw_fd());
-    let fd = memory.as_raw_fd().to_string();
-    let _peer = Peer::start(&["limit", bare.name(), &fd], pinned);
-    let mut turn = 0;
-    let run = time_each(rounds, || {
-        word.store(turn + 1, Ordering::Release);
-        notify(bare, word);
-        until(bare, word, turn + 2);
-        turn += 2;
-    });
-    word.store(u32::MAX, Ordering::Release);
-    notify(bare, word);
-    run
+    let mut pair = PingPong::start(bare, pinned);
+    time_each(rounds, || pair.round())
 }
 
 /// The other side.
-pub(crate) fn answer(bare: &str, fd: &str) {
+pub(crate) fn answer(bare: &str, fd: &str) -> ! {
     let bare = if bare == "spin" { Bare::Spin } else { Bare::Futex };
     let word = map(fd.parse().expect("a descriptor"));
     let mut turn = 1;
     loop {
-        if until(bare, word, turn) == u32::MAX {
-            return;
-        }
+        until(bare, word, turn);
         word.store(turn + 1, Ordering::Release);
         notify(bare, word);
         turn += 2;
     }
 }
 
-fn until(bare: Bare, word: &AtomicU32, expected: u32) -> u32 {
+fn until(bare: Bare, word: &AtomicU32, expected: u32) {
     loop {
         let found = word.load(Ordering::Acquire);
-        if found == expected || found == u32::MAX {
-            return found;
+        if found == expected {
+            return;
         }
         match bare {
             Bare::Spin => std::hint::spin_loop(),

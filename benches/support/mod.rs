@@ -2,6 +2,7 @@
 
 pub(crate) mod awaited;
 pub(crate) mod batching;
+pub(crate) mod crowd;
 pub(crate) mod limits;
 pub(crate) mod open;
 pub(crate) mod peer;

@@ -4,10 +4,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Barrier, Mutex};
-use std::time::Instant;
 
 use tensorbridge::{Channel, Sender, Tensor};
 
+use super::crowd::{Lent, SLOTS, Shared, THREADS, rounds, together};
 use super::stats::Run;
 
 /// 4 KB.
@@ -17,37 +17,7 @@ struct Page {
     bytes: [u8; 4096],
 }
 
-const SLOTS: usize = 10_240;
 const PROCESSES: usize = 4;
-const THREADS: usize = 64;
-/// What each thread holds at once.
-const SHARE: usize = 10_000 / THREADS;
-
-/// Nanoseconds for a buffer, taken, touched and given back, in each of `rounds` in which a thread takes its share.
-fn rounds<T>(rounds: usize, start: &Barrier, take: impl Fn() -> T, touch: impl Fn(&mut T)) -> Vec<u64> {
-    let mut held = Vec::with_capacity(SHARE);
-    let mut times = Vec::with_capacity(rounds);
-    start.wait();
-    for _ in 0..rounds {
-        let begin = Instant::now();
-        for _ in 0..SHARE {
-            let mut buffer = take();
-            touch(&mut buffer);
-            held.push(buffer);
-        }
-        held.clear();
-        times.push(begin.elapsed().as_nanos() as u64 / SHARE as u64);
-    }
-    times
-}
-
-/// The times of `threads` threads that run at once.
-fn together(threads: usize, start: &Barrier, body: impl Fn(&Barrier) -> Vec<u64> + Sync) -> Vec<u64> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| body(start))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("it runs through")).collect()
-    })
-}
 
 fn run_of(mut times: Vec<u64>) -> Run {
     times.sort_unstable();
@@ -56,21 +26,10 @@ fn run_of(mut times: Vec<u64>) -> Run {
 
 /// The pool of one process: a list of boxes behind a mutex.
 pub(crate) fn mutex(count: usize) -> Run {
-    let pool: Mutex<Vec<Box<[u8; 4096]>>> = Mutex::new((0..SLOTS).map(|_| Box::new([0; 4096])).collect());
-    struct Lent<'a>(&'a Mutex<Vec<Box<[u8; 4096]>>>, Option<Box<[u8; 4096]>>);
-    impl Drop for Lent<'_> {
-        fn drop(&mut self) {
-            self.0.lock().expect("nobody panics").extend(self.1.take());
-        }
-    }
+    let pool: Shared<[u8; 4096]> = Mutex::new((0..SLOTS).map(|_| Box::new([0; 4096])).collect());
     let start = Barrier::new(THREADS);
     run_of(together(THREADS, &start, |start| {
-        rounds(
-            count,
-            start,
-            || Lent(&pool, Some(pool.lock().expect("nobody panics").pop().expect("enough for all"))),
-            |lent| lent.1.as_mut().expect("not given back")[0] = 1,
-        )
+        rounds(count, start, || Lent::take(&pool), |lent| lent.buffer()[0] = 1)
     }))
 }
 

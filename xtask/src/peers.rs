@@ -10,6 +10,10 @@ use std::path::Path;
 /// The peers that are Python packages, as the comparison calls them, and what each installs (`xtask/requirements/peer-NAME.txt`).
 const PACKAGED: [&str; 7] = ["http", "json", "grpc", "zeromq", "iceoryx2", "mosec", "ray"];
 
+/// Curves that call packaged peers, and which.
+const CALLED: [(&str, &[&str]); 2] =
+    [("clients", &["http", "json", "grpc", "zeromq", "iceoryx2", "mosec"]), ("resnet", &["http", "json"])];
+
 #[derive(clap::Args)]
 pub(crate) struct Comparison {
     /// With --peers: only this system; may be repeated
@@ -55,14 +59,21 @@ pub(crate) fn run(options: &Comparison, product: &Python) -> Result<(), Failure>
 /// Installs the peers that are asked for; gives the reasons why some could not be.
 fn install(python: &mut Python, only: &[String]) -> BTreeMap<&'static str, String> {
     let mut reasons = BTreeMap::new();
-    let wanted = |peer: &&&str| only.is_empty() || only.iter().any(|name| name == **peer);
-    for peer in PACKAGED.iter().filter(wanted) {
+    for peer in PACKAGED.iter().filter(|peer| is_wanted(peer, only)) {
         if let Err(failure) = requirements::install(python, &format!("peer-{peer}")) {
             command::note(&format!("{peer} cannot be installed, which the report will say"));
             reasons.insert(*peer, failure.reason("cannot be installed"));
         }
     }
     reasons
+}
+
+/// Whether what `only` names takes the peer; when it names nothing, everything does.
+fn is_wanted(peer: &str, only: &[String]) -> bool {
+    let takes = |name: &String| {
+        name == peer || CALLED.iter().any(|(curve, peers)| name == curve && peers.contains(&peer))
+    };
+    only.is_empty() || only.iter().any(takes)
 }
 
 /// Builds the programs that measure, in a workspace of their own.
@@ -84,5 +95,17 @@ mod tests {
         for peer in PACKAGED {
             assert!(repository::requirements().join(format!("peer-{peer}.txt")).is_file(), "{peer}");
         }
+    }
+
+    #[test]
+    fn a_curve_gets_the_peers_that_it_calls() {
+        let wanted = |only: &[&str]| -> Vec<&str> {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            PACKAGED.into_iter().filter(|peer| is_wanted(peer, &only)).collect()
+        };
+        assert_eq!(wanted(&[]), PACKAGED);
+        assert_eq!(wanted(&["resnet"]), ["http", "json"]);
+        assert_eq!(wanted(&["rate", "ray"]), ["ray"]);
+        assert!(CALLED.iter().all(|(_, peers)| peers.iter().all(|peer| PACKAGED.contains(peer))));
     }
 }

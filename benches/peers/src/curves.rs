@@ -12,6 +12,8 @@ pub(crate) enum Unit {
     Time,
     /// In a second; more is better.
     Rate,
+    /// Bytes; less is better.
+    Bytes,
 }
 
 /// Lines over one axis.
@@ -29,6 +31,9 @@ pub(crate) struct Curve {
 
 use Program::{Python, Rust};
 
+const BUFFERS: &[Program] =
+    &[Rust("tensorbridge"), Rust("a pool behind a mutex"), Rust("allocated for each call")];
+
 pub(crate) const CURVES: &[Curve] = &[
     Curve {
         name: "rate",
@@ -45,6 +50,20 @@ pub(crate) const CURVES: &[Curve] = &[
         lines: &[Rust("tensorbridge"), Rust("iceoryx2"), Rust("memcpy")],
     },
     Curve {
+        name: "pool",
+        title: "10,000 calls at once, of 64 threads of one process: time to take a buffer, write a byte and give it back",
+        axis: "bytes of a buffer",
+        unit: Unit::Time,
+        lines: BUFFERS,
+    },
+    Curve {
+        name: "allocated",
+        title: "What is allocated for these 10,000 calls, beyond what was there before the first of them",
+        axis: "bytes of a buffer",
+        unit: Unit::Bytes,
+        lines: BUFFERS,
+    },
+    Curve {
         name: "clients",
         title: "Requests of 602,112 bytes, written anew, from many processes to one server in Python: calls in a second",
         axis: "clients",
@@ -52,9 +71,11 @@ pub(crate) const CURVES: &[Curve] = &[
         lines: &[
             Python("tensorbridge"),
             Python("tensorbridge, blocking"),
+            Python("iceoryx2"),
             Python("ZeroMQ"),
             Python("raw HTTP, uvicorn"),
             Python("gRPC"),
+            Python("Mosec"),
             Python("JSON, FastAPI with orjson"),
         ],
     },

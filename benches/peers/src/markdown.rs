@@ -114,6 +114,8 @@ pub(crate) fn value(unit: Unit, value: f64) -> String {
         Unit::Rate if value >= 1e6 => format!("{:.2} M/s", value / 1e6),
         Unit::Rate if value >= 1e4 => format!("{:.1} k/s", value / 1e3),
         Unit::Rate => format!("{value:.0} /s"),
+        Unit::Bytes if value >= 1e6 => format!("{:.0} MB", value / 1e6),
+        Unit::Bytes => format!("{value:.0} B"),
     }
 }
 

@@ -50,7 +50,9 @@ def run_uvicorn(served: Any) -> None:
     import uvicorn
 
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(served, loop="uvloop", http="httptools", access_log=False, log_level="warning", lifespan="off")
+    parts: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "lifespan": "off"}
+    # A client of many waits longer for the others than a connection without calls is kept by itself.
+    config = uvicorn.Config(served, access_log=False, log_level="warning", timeout_keep_alive=600, **parts)
     say_ready(listening.getsockname()[1])
     uvicorn.Server(config).run(sockets=[listening])
 

@@ -34,18 +34,31 @@ class Views:
         return view
 
 
-class Meeting:
-    """The service, and the two event services that wake its sides."""
+CLIENTS = 80
+"""More than the curve over clients has."""
 
-    def __init__(self, name: str) -> None:
+
+class Meeting:
+    """The service, and the event services that wake its sides: one for the server, and one for each client where there are many."""
+
+    def __init__(self, name: str, many: bool = False) -> None:
         iox2.set_log_level(iox2.LogLevel.Error)
         self.node = iox2.NodeBuilder.new().create(iox2.ServiceType.Ipc)
         builder = self.node.service_builder(iox2.ServiceName.new(name))
-        self.service = builder.request_response(Floats, ctypes.c_double).open_or_create()
-        self.to_server, self.to_client = (self.event(f"{name}/{side}") for side in ("server", "client"))
+        builder = builder.request_response(Floats, ctypes.c_double)
+        if many:
+            builder = builder.max_clients(CLIENTS).max_nodes(CLIENTS)
+        self.name, self.many, self.service = name, many, builder.open_or_create()
+        self.to_server = self.event("server")
 
-    def event(self, name: str) -> Any:
-        return self.node.service_builder(iox2.ServiceName.new(name)).event().open_or_create()
+    def event(self, side: str) -> Any:
+        builder = self.node.service_builder(iox2.ServiceName.new(f"{self.name}/{side}")).event()
+        if self.many:
+            builder = builder.max_notifiers(CLIENTS).max_nodes(CLIENTS)
+        return builder.open_or_create()
+
+    def to_client(self, client: Any = None) -> Any:
+        return self.event(f"client/{client.value}" if self.many else "client")
 
     def waiter(self, events: Any, spinning: bool) -> Callable[[], None]:
         """What to do between two looks."""
@@ -60,10 +73,12 @@ class Meeting:
 
 def serve(arguments: list[str]) -> None:
     name, mode = arguments
-    spinning = mode == "spinning"
-    meeting, views = Meeting(name), Views(ones=False)
+    spinning, many = mode == "spinning", mode == "many"
+    meeting, views = Meeting(name, many), Views(ones=False)
     port = meeting.service.server_builder().create()
-    wait, wake = meeting.waiter(meeting.to_server, spinning), meeting.waker(meeting.to_client, spinning)
+    wait = meeting.waiter(meeting.to_server, spinning)
+    wake = None if many else meeting.waker(meeting.to_client(), spinning)
+    wakers: dict[int, Callable[[], Any]] = {}
     say_ready(name)
     while True:
         if (active := port.receive()) is None:
@@ -73,18 +88,51 @@ def serve(arguments: list[str]) -> None:
         if pixels.item(0) == 0:
             return
         active.send_copy(ctypes.c_double(answer(pixels)))
-        wake()
+        if wake is not None:
+            wake()
+        else:
+            client = active.origin
+            if client.value not in wakers:
+                wakers[client.value] = meeting.waker(meeting.to_client(client), spinning)
+            wakers[client.value]()
         active.delete()
+
+
+@contextmanager
+def listening(how: How) -> Iterator[str]:
+    """For many clients, which sleep."""
+    name = f"peers/{os.getpid()}"
+    with server("iceoryx", name, "many"):
+        yield name
+        end(Port(Meeting(name, many=True), spinning=False))
+
+
+@contextmanager
+def connect(name: str, how: How) -> Iterator[Calls]:
+    yield Port(Meeting(name, many=True), spinning=False).calls()
 
 
 @contextmanager
 def open(how: How) -> Iterator[Calls]:
     name = f"peers/{os.getpid()}"
-    meeting, views = Meeting(name), Views(ones=True)
-    port = meeting.service.client_builder().initial_max_slice_len(COUNT).create()
-    wait = meeting.waiter(meeting.to_client, how.spinning)
+    port = Port(Meeting(name), how.spinning)
     with server("iceoryx", name, "spinning" if how.spinning else "blocking"):
-        wake = meeting.waker(meeting.to_server, how.spinning)
+        yield port.calls()
+        end(port)
+
+
+class Port:
+    """A client."""
+
+    def __init__(self, meeting: Meeting, spinning: bool) -> None:
+        self.meeting, self.spinning, self.views = meeting, spinning, Views(ones=True)
+        self.port = meeting.service.client_builder().initial_max_slice_len(COUNT).create()
+        # The listener of this side exists before the server rings it.
+        self.wait = meeting.waiter(meeting.to_client(self.port.id), spinning)
+
+    def calls(self) -> Calls:
+        port, views, wait = self.port, self.views, self.wait
+        wake = self.meeting.waker(self.meeting.to_server, self.spinning)
 
         def send(loan: Any) -> float:
             pending = loan.assume_init().send()
@@ -106,9 +154,12 @@ def open(how: How) -> Iterator[Calls]:
             views.of(loan.payload()).fill(value)
             return send(loan)
 
-        yield Calls(ready, written)
-        loan = port.loan_slice_uninit(COUNT)
-        views.of(loan.payload())[0] = 0
-        loan.assume_init().send()
-        wake()
+        return Calls(ready, written)
 
+
+def end(port: Port) -> None:
+    """Asks the server to end: one that is killed leaves its files."""
+    loan = port.port.loan_slice_uninit(COUNT)
+    port.views.of(loan.payload())[0] = 0
+    loan.assume_init().send()
+    port.meeting.waker(port.meeting.to_server, port.spinning)()

@@ -39,7 +39,7 @@ def serve(arguments: list[str]) -> None:
 
 
 @contextmanager
-def open(how: How) -> Iterator[Calls]:
+def listening(how: How) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
@@ -48,9 +48,20 @@ def open(how: How) -> Iterator[Calls]:
         with subprocess.Popen(command) as process:
             try:
                 wait_for(port, process)
-                yield calls(connection_to(str(port)), "/inference")
+                yield str(port)
             finally:
                 process.terminate()
+
+
+@contextmanager
+def connect(port: str, how: How) -> Iterator[Calls]:
+    yield calls(connection_to(port), "/inference")
+
+
+@contextmanager
+def open(how: How) -> Iterator[Calls]:
+    with listening(how) as port, connect(port, how) as ways:
+        yield ways
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -60,7 +60,8 @@ impl Iceoryx {
         let mut loan = self.port.loan_slice_uninit(self.count).expect("a sample");
         let payload = loan.payload_mut();
         // SAFETY: samples lie in shared memory, which begins as zeroes; every bit pattern is a number.
-        let pixels = unsafe { std::slice::from_raw_parts_mut(payload.as_mut_ptr().cast::<f32>(), self.count) };
+        let pixels =
+            unsafe { std::slice::from_raw_parts_mut(payload.as_mut_ptr().cast::<f32>(), self.count) };
         if !self.known.contains(&pixels.as_ptr()) {
             // A request that lies ready has ones behind its first number.
             pixels.fill(1.0);
@@ -120,12 +121,22 @@ pub(crate) fn serve(name: &str, wait: &str) {
     }
 }
 
+/// Waits until the process that started this one says so, or is gone.
+pub(crate) fn wait_to_go() {
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
 /// The process that answers; killed when this one fails, for a server that polls never ends by itself.
 pub(crate) struct Answering {
     child: Child,
 }
 
 impl Answering {
+    /// Lets it go on past [`wait_to_go`].
+    pub(crate) fn go(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Waits for its end, which the last request asked for: a killed process would leave its files.
     pub(crate) fn end(mut self) {
         let _ = self.child.wait();
@@ -156,7 +167,8 @@ impl Answering {
     }
 
     fn start(mut command: Command) -> Answering {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         let told = child.stdout.take().expect("piped");
         BufReader::new(told).read_line(&mut line).expect("it says that it is ready");

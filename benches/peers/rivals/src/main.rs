@@ -1,12 +1,13 @@
 //! Measures systems whose client is written in Rust; the protocol is that of `python/measure.py`.
 //!
-//! `rivals call SYSTEM --wait spinning|blocking --seconds S --into DIRECTORY`, or a line of a curve: `rivals rate|sizes LINE --seconds S`
+//! `rivals call SYSTEM --wait spinning|blocking --seconds S --into DIRECTORY`, or a line of a curve: `rivals rate|sizes|pool|allocated LINE --seconds S`
 
 mod iceoryx;
 mod limit;
 mod measure;
 mod ours;
 mod point;
+mod pool;
 mod processes;
 mod rate;
 mod sizes;
@@ -55,6 +56,10 @@ enum Task {
     Rate(CurveOptions),
     /// Round trips by the size of the request
     Sizes(CurveOptions),
+    /// The time to take a buffer and give it back, of 10,000 at once
+    Pool(CurveOptions),
+    /// The bytes allocated for them
+    Allocated(CurveOptions),
 }
 
 /// A line of a curve.
@@ -104,6 +109,8 @@ fn main() {
         Task::Call(options) => call(&options),
         Task::Rate(options) => rate::measure(&options),
         Task::Sizes(options) => sizes::measure(&options),
+        Task::Pool(options) => pool::measure(&options, pool::Told::Time),
+        Task::Allocated(options) => pool::measure(&options, pool::Told::Bytes),
     }
 }
 

@@ -20,7 +20,6 @@ pub(crate) trait Calls {
 }
 
 /// Nanoseconds of the processor for a call.
-#[derive(Default)]
 pub(crate) struct Used {
     client: u64,
     server: u64,
@@ -55,22 +54,28 @@ pub(crate) fn cases(options: &Options, calls: &mut impl Calls) {
         for touched in [false, true] {
             let values = VALUES.map(|value| if touched { -value } else { value });
             let mut call = |value| if written { calls.written(value) } else { calls.ready(value) };
-            repeat(&values, |value| expected(value, written), options.seconds / 4.0, &mut call);
-            let others = processes::descendants(std::process::id());
-            let before = (
-                processes::cpu(std::process::id()),
-                others.iter().map(|pid| processes::cpu(*pid)).sum::<u64>(),
-            );
-            let durations = repeat(&values, |value| expected(value, written), options.seconds, &mut call);
-            let after = (
-                processes::cpu(std::process::id()),
-                others.iter().map(|pid| processes::cpu(*pid)).sum::<u64>(),
-            );
-            let count = durations.len() as u64;
-            let used = Used { client: (after.0 - before.0) / count, server: (after.1 - before.1) / count };
+            let expected = |value| expected(value, written);
+            let (durations, used) = timed(&values, expected, options.seconds, &mut call);
             tell(options, if written { "written" } else { "ready" }, touched, &durations, &used);
         }
     }
+}
+
+/// Times calls one by one after some that warm up, and what both sides use for each.
+pub(crate) fn timed(
+    values: &[f32],
+    expected: impl Fn(f32) -> f64,
+    seconds: f64,
+    call: &mut impl FnMut(f32) -> f64,
+) -> (Vec<u64>, Used) {
+    repeat(values, &expected, seconds / 4.0, call);
+    let others = processes::descendants(std::process::id());
+    let used =
+        || (processes::cpu(std::process::id()), others.iter().map(|pid| processes::cpu(*pid)).sum::<u64>());
+    let before = used();
+    let durations = repeat(values, &expected, seconds, call);
+    let (after, count) = (used(), durations.len() as u64);
+    (durations, Used { client: (after.0 - before.0) / count, server: (after.1 - before.1) / count })
 }
 
 /// Times calls one by one, and checks every answer.

@@ -86,6 +86,9 @@ pub(crate) fn measure(options: &Options, python: bool) {
     let mut all: Vec<_> = (0..SLOTS).map(|_| client.loan().expect("a free slot")).collect();
     all.iter_mut().for_each(|image| image.pixels_mut().fill(1.0));
     drop(all);
-    measure::cases(options, &mut Ours { client, numbers: |image: &mut <Image as Record>::Mut| image.pixels_mut() });
+    measure::cases(
+        options,
+        &mut Ours { client, numbers: |image: &mut <Image as Record>::Mut| image.pixels_mut() },
+    );
     drop((rust, worker));
 }

@@ -1,6 +1,6 @@
 //! How many small records go from one process to another, one way.
 
-use crate::iceoryx::Answering;
+use crate::iceoryx::{Answering, wait_to_go};
 use crate::point;
 use crate::support::peer::{Peer, pin};
 use crate::{CurveOptions, pinned};
@@ -21,6 +21,8 @@ const WORDS: usize = 8;
 const DEPTH: usize = 128;
 /// The number of the last record.
 const END: u64 = u64::MAX;
+/// The number of a record that says that the two are connected.
+const HELLO: u64 = u64::MAX - 1;
 /// Records of a run at most, where a receiver can take several.
 const MANY: usize = 64;
 const BYTES: f64 = 64.0;
@@ -104,7 +106,8 @@ fn ours(options: &CurveOptions, many: usize) {
 }
 
 fn ours_sends(name: &str, time: Duration) {
-    let sender = Sender::<Small>::builder(name).wait(WaitStrategy::Spin).connect().expect("the host is there");
+    let sender =
+        Sender::<Small>::builder(name).wait(WaitStrategy::Spin).connect().expect("the host is there");
     stream(time, |number| {
         let mut record = sender.loan().expect("a free slot");
         record.words_mut().fill(number);
@@ -127,7 +130,11 @@ fn iceoryx(options: &CurveOptions) {
     let node = crate::iceoryx::node();
     let service = topic(&node, &name);
     let subscriber = service.subscriber_builder().buffer_size(DEPTH).create().expect("a subscriber");
-    let sender = Answering::peer(&["rate", "iceoryx2", &name, &options.seconds.to_string()]);
+    let mut sender = Answering::peer(&["rate", "iceoryx2", &name, &options.seconds.to_string()]);
+    // A subscriber connects to a publisher when it looks for samples. Until then what does not fit its buffer is dropped, whatever
+    // the strategy is, so nothing is counted before the first sample is here.
+    while subscriber.receive().expect("a sample").is_none() {}
+    sender.go();
     let mut count = Count::new();
     loop {
         if let Some(sample) = subscriber.receive().expect("a sample")
@@ -143,11 +150,17 @@ fn iceoryx(options: &CurveOptions) {
 fn iceoryx_sends(name: &str, time: Duration) {
     let node = crate::iceoryx::node();
     let service = topic(&node, name);
-    let publisher =
-        service.publisher_builder().backpressure_strategy(BackpressureStrategy::RetryUntilDelivered).create().expect("a publisher");
+    let publisher = service
+        .publisher_builder()
+        .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
+        .create()
+        .expect("a publisher");
     println!("ready");
-    stream(time, |number| {
+    let send = |number: u64| {
         let sample = publisher.loan_uninit().expect("a sample");
         sample.write_payload([number; WORDS]).send().expect("a subscriber");
-    });
+    };
+    send(HELLO);
+    wait_to_go();
+    stream(time, send);
 }

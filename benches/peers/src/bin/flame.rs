@@ -21,22 +21,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut options = flamegraph::Options::default();
     options.title = title.clone();
-    options.count_name = "samples".to_owned();
+    options.count_name = "ns".to_owned();
     flamegraph::from_lines(&mut options, sides.iter().map(String::as_str), File::create(svg)?)?;
     Ok(())
 }
 
-/// The stacks of the benchmark's two processes, whose names begin with `bridge`; the older one is the client.
+/// The stacks of the benchmark's two processes: the oldest of its name is the client, and the server is another one or an interpreter.
+/// Whichever name a thread of theirs has, its process decides.
 fn sides(folded: &str) -> Vec<String> {
-    let pid = |line: &str| -> Option<u32> {
-        let process = line.split(';').next()?;
-        let (name, pid) = process.rsplit_once('-')?;
-        name.starts_with("bridge").then(|| pid.parse().ok())?
+    let process = |line: &str| -> Option<(String, u32)> {
+        let (name, pid) = line.split(';').next()?.rsplit_once('-')?;
+        Some((name.to_owned(), pid.parse().ok()?))
     };
-    let pids: BTreeSet<u32> = folded.lines().filter_map(pid).collect();
+    let named = |beginning: &str| -> BTreeSet<u32> {
+        let of_name = |(name, pid): (String, u32)| name.starts_with(beginning).then_some(pid);
+        folded.lines().filter_map(process).filter_map(of_name).collect()
+    };
+    let (benchmark, interpreters) = (named("bridge"), named("python"));
     let side = |line: &str| {
-        let name = if pids.first() == Some(&pid(line)?) { "client" } else { "server" };
-        Some(format!("{name};{}", line.split_once(';')?.1))
+        let (_, pid) = process(line)?;
+        let side = match benchmark.first() {
+            Some(first) if *first == pid => "client",
+            _ if benchmark.contains(&pid) || interpreters.contains(&pid) => "server",
+            _ => return None,
+        };
+        Some(format!("{side};{}", line.split_once(';')?.1))
     };
     folded.lines().filter_map(side).collect()
 }
@@ -50,5 +59,11 @@ mod tests {
         let folded = "bridge-1a2b-70;main;call 5\ncargo-12;main 9\nbridge-1a2b-71;main;serve 7\nbridge-1a2b-70;main 1\n";
         assert_eq!(sides(folded), ["client;main;call 5", "server;main;serve 7", "client;main 1"]);
         assert!(sides("cargo-12;main 9\n").is_empty());
+    }
+
+    #[test]
+    fn a_server_in_python_is_the_other_side_with_all_its_threads() {
+        let folded = "bridge-1a2b-70;call 5\ntensorbridge-70;host 2\npython3-71;eval 7\nworker-71;parse 1\n";
+        assert_eq!(sides(folded), ["client;call 5", "client;host 2", "server;eval 7", "server;parse 1"]);
     }
 }

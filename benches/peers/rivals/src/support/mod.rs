@@ -1,5 +1,7 @@
-//! What the product's own benchmark has already: the other process, and the limits of the machine.
+//! What the product's own benchmark has already: the other process, the limits of the machine, and many threads at once.
 
+#[path = "../../../../support/crowd.rs"]
+pub(crate) mod crowd;
 #[path = "../../../../support/limits.rs"]
 #[allow(dead_code)]
 pub(crate) mod limits;
