@@ -65,11 +65,7 @@ impl AnswerWait {
     /// # Errors
     /// [`Error::Timeout`], [`Error::HostDied`], [`Error::Closed`], [`Error::Forked`], [`Error::Corrupt`], [`Error::Io`].
     pub(crate) fn poll(&mut self, claim: &Claim, cx: &Context<'_>) -> Poll<Result<Status, Error>> {
-        match self.look(claim, cx) {
-            Ok(None) => Poll::Pending,
-            Ok(Some(status)) => Poll::Ready(Ok(status)),
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.look(claim, cx).transpose().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn look(&mut self, claim: &Claim, cx: &Context<'_>) -> Result<Option<Status>, Error> {
@@ -123,11 +119,7 @@ impl LoanWait {
     /// # Errors
     /// As [`AnswerWait::poll`].
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
-        match self.look(cx) {
-            Ok(None) => Poll::Pending,
-            Ok(Some(claim)) => Poll::Ready(Ok(claim)),
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.look(cx).transpose().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn look(&mut self, cx: &Context<'_>) -> Result<Option<Claim>, Error> {
@@ -181,11 +173,7 @@ impl TakeWait {
     /// # Errors
     /// As [`AnswerWait::poll`].
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Claim, Error>> {
-        match self.look(cx) {
-            Ok(None) => Poll::Pending,
-            Ok(Some(claim)) => Poll::Ready(Ok(claim)),
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.look(cx).transpose().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn look(&mut self, cx: &Context<'_>) -> Result<Option<Claim>, Error> {
