@@ -71,7 +71,7 @@ fn trace() -> Option<TraceContext> {
 
 /// Calls with 0 and with 1, which the server refuses; what the two sides heard.
 fn two_calls(level: LevelFilter) -> [Heard; 2] {
-    let name = unique("tracing.calls");
+    let name = unique(&format!("tracing.calls.{level}"));
     let service = Service::<Number, Number>::builder(&name).create().unwrap();
     let [at_client, at_server] = [Heard::default(), Heard::default()];
     let (heard, server_name) = (at_server.clone(), name.clone());
