@@ -189,7 +189,7 @@ fn callers_may_leave_a_run_that_a_server_waits_for_to_get_longer() {
     let (service, client, server) = meeting(&name, 8);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let batching = Batching::up_to(2).max_wait(PATIENCE);
+            let batching = Batching::up_to(2).max_wait(Duration::from_secs(1));
             server.serve_many(batching, |asked, replies| {
                 let values: Vec<u64> = asked.iter().map(|number| number.value()).collect();
                 (0..values.len()).for_each(|row| replies.row_mut(row).set_value(values[row] + 100));

@@ -13,7 +13,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use support::unique;
+use support::{unique, until};
 use tensorbridge::{Client, Error, Record, SendError, Server, Service, Tensor, meeting_directory};
 
 /// What is asked, and what is answered.
@@ -26,6 +26,9 @@ struct Number {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const SHORT: Duration = Duration::from_millis(200);
+
+/// Long enough for another process to see, and to stop, whoever waits so long.
+const LATE: Duration = Duration::from_secs(5);
 
 fn client(name: &str) -> Client<Number, Number> {
     Client::builder(name).timeout(PATIENCE).connect().unwrap()
@@ -121,19 +124,16 @@ fn a_call_to_a_stopped_worker_ends_and_the_worker_is_not_taken_for_dead() {
 fn the_request_of_a_stopped_client_is_not_begun_after_its_deadline() {
     const TEST: &str = "the_request_of_a_stopped_client_is_not_begun_after_its_deadline";
     if let Some((_, name)) = part() {
-        let outcome = call(&client(&name), 1, 5 * SHORT);
+        let outcome = call(&client(&name), 1, LATE);
         assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
         return;
     }
     let name = unique("stopped.client");
     let service = Service::<Number, Number>::builder(&name).slots(2).create().unwrap();
     let stopped = play(TEST, "client", &name);
-    while !service.pins().iter().any(|pin| pin.how == "waiting to be received") {
-        std::thread::yield_now();
-    }
-    // Whether the stop or the deadline comes first, nobody begins with the request after the deadline.
+    until("it calls", || service.pins().iter().any(|pin| pin.how == "waiting to be received"));
     stopped.stop();
-    std::thread::sleep(10 * SHORT);
+    std::thread::sleep(LATE);
     let server = Server::<Number, Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
     assert!(matches!(server.receive_timeout(SHORT), Err(Error::Timeout { .. })), "begun too late");
     go_on(&stopped);
@@ -145,7 +145,8 @@ fn the_request_of_a_stopped_client_is_not_begun_after_its_deadline() {
 fn whoever_accepts_and_never_answers_keeps_nobody() {
     let name = unique("mute");
     let path = meeting_directory().join(format!("{name}.sock"));
-    std::fs::create_dir_all(meeting_directory()).unwrap();
+    // Makes the directory.
+    drop(Service::<Number, Number>::builder(&name).slots(2).create().unwrap());
     let flags = SocketFlags::CLOEXEC;
     let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
     bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();

@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use players::{part, play};
-use support::unique;
+use support::{unique, until};
 use tensorbridge::{
     Channel, Client, CopyReason, Error, Metrics, Probe, Receiver, Sender, Server, Service, Tensor, WhenFull,
     metrics,
@@ -36,15 +36,6 @@ fn client(name: &str) -> Client<Number, Number> {
 
 fn server(name: &str) -> Server<Number, Number> {
     Server::builder(name).timeout(PATIENCE).connect().unwrap()
-}
-
-/// Waits for something that another process, or the host's thread, has to do.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Answers even numbers, refuses odd ones, and lets go of 100, until its host is gone.

@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use players::{part, play};
-use support::unique;
+use support::{unique, until};
 use tensorbridge::{Client, Error, Receiver, Record, Sender, Server, Service, Tensor};
 
 /// What is asked, and what is answered.
@@ -39,15 +39,6 @@ fn answer(server: &Server<Number, Number>) -> u64 {
     request.reply_mut().set_value(value + 1);
     request.reply().unwrap();
     value
-}
-
-/// Waits for something that another process, or the host's thread, has to do.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Waits until the process holds a record as `how`.

@@ -5,7 +5,8 @@ mod players;
 mod support;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use players::{Player, part, play};
 use support::unique;
@@ -37,6 +38,9 @@ struct Text {
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// After so long a receiver looks whether another one has received the last.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 fn meet<R: tensorbridge::Record>(test: &str, slots: usize) -> (Channel<R>, Sender<R>, Receiver<R>) {
     let name = unique(test);
@@ -175,13 +179,17 @@ fn runs_keep_the_order_of_every_sender_and_lose_nothing() {
         let name = unique(if ring { "runs_order_ring" } else { "runs_order_warm" });
         let channel = Channel::<Image>::builder(&name).slots(80).ring_order(ring).create().unwrap();
         let senders = ["1", "2", "3"].map(|id| play(TEST, id, &name));
+        let left = AtomicU64::new(3 * EACH);
         let receive = |max| {
             let receiver = Receiver::<Image>::builder(&name).timeout(PATIENCE).connect().unwrap();
             let mut seen = Vec::new();
-            // Two receivers share what comes; a quiet second is the end.
-            while let Ok(run) = receiver.receive_many_timeout(max, Duration::from_secs(1)) {
+            let start = Instant::now();
+            // Two receivers share what comes.
+            while left.load(Ordering::Relaxed) > 0 && start.elapsed() < PATIENCE {
+                let Ok(run) = receiver.receive_many_timeout(max, LOOK_AGAIN) else { continue };
                 assert!(run.pixels().chunks(48).zip(run.id()).all(|(pixels, id)| pixels[47] == *id as f32));
                 seen.extend_from_slice(run.id());
+                left.fetch_sub(run.len() as u64, Ordering::Relaxed);
             }
             seen
         };

@@ -33,7 +33,7 @@ fn settings(name: &str, slots: usize) -> HostSettings {
 }
 
 fn options(name: &str) -> EndpointOptions {
-    EndpointOptions { timeout: Some(Duration::from_millis(200)), ..EndpointOptions::new(name) }
+    EndpointOptions { timeout: Some(Duration::from_secs(1)), ..EndpointOptions::new(name) }
 }
 
 fn socket_of(name: &str) -> PathBuf {

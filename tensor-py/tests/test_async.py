@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +49,11 @@ def test_two_thousand_calls_are_under_way_from_one_thread(hosts: Hosts, name: st
             await asyncio.sleep(0)
             # All of them before anybody answers.
             assert service.free_slots == 48
-            threads = threading.active_count()
+            threads = len(os.listdir("/proc/self/task"))
             with answering(name, triple):
                 answers = await asyncio.gather(*calls)
-                assert threading.active_count() <= threads + 1
+                # The server's, and a few at most that libraries may have started.
+                assert len(os.listdir("/proc/self/task")) <= threads + 8
             assert [answer.value.item() for answer in answers] == [value * 3 + 1 for value in range(2000)]
 
         run_async(work())
@@ -270,7 +273,12 @@ def test_ctrl_c_ends_the_wait(hosts: Hosts, name: str, run: Callable[..., Progra
 
 def test_the_watching_thread_ends_when_nothing_waits(hosts: Hosts, name: str) -> None:
     def threads() -> list[str]:
-        return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+        names = []
+        for path in Path("/proc/self/task").glob("*/comm"):
+            # It may end while it is looked at.
+            with suppress(OSError):
+                names.append(path.read_text().strip())
+        return names
 
     hosts.service(name, Number, Number, slots=2)
     with answering(name, triple), tb.Client(name, Number, Number, timeout=PATIENCE) as client:

@@ -133,7 +133,7 @@ def test_clients_that_call_again_at_once_fill_the_runs(hosts: Hosts, name: str, 
         threads = [threading.Thread(target=caller, args=(number,)) for number in range(16)]
         for thread in threads:
             thread.start()
-        assert eventually(lambda: len(sizes) >= 100, 30)
+        assert eventually(lambda: len(sizes) >= 100, 120)
         # Whoever ends makes the last runs short.
         counted = list(sizes)
         stop.set()

@@ -16,8 +16,8 @@ from records import Number
 Leave = Callable[[str, Callable[[], bool]], None]
 
 MANY = 8
-# Long enough to be taken in.
-SHORT = 0.5
+# Long enough to be taken in, also where the server's thread has to wait for its turn.
+SHORT = 3.0
 
 
 def by_timeout(name: str, sent: Callable[[], bool]) -> None:

@@ -78,8 +78,8 @@ def test_ctrl_c_ends_the_wait_for_another_process_that_takes_the_name(
 ) -> None:
     part("lock")
     timer = Timer(SHORT, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         tb.Service(name, Number, Number, timeout=None)
     timer.join()
 
@@ -167,7 +167,7 @@ def test_a_stopped_client_keeps_its_slots_and_its_request_is_not_begun_after_its
     assert eventually(lambda: any(pin.how == "waiting to be received" for pin in service.pins()))
     # Whether the stop or the deadline comes first, nobody begins with the request after the deadline.
     stopped.stop()
-    time.sleep(1.5)
+    time.sleep(5.5)
     begun: list[int] = []
 
     def answer(number: Number, answer: Number) -> None:
@@ -181,7 +181,7 @@ def test_a_stopped_client_keeps_its_slots_and_its_request_is_not_begun_after_its
         stopped.signal(signal.SIGCONT)
         assert stopped.line() == "timeout"
         # It still has the other slot.
-        assert service.free_slots == 2 and service._host.recoveries() == (0, 0, 0)
+        assert eventually(lambda: service.free_slots == 2) and service._host.recoveries() == (0, 0, 0)
 
 
 def test_the_timeout_of_a_call_is_that_of_its_slot_and_its_answer_together(hosts: Hosts, name: str) -> None:
@@ -197,7 +197,7 @@ def test_the_timeout_of_a_call_is_that_of_its_slot_and_its_answer_together(hosts
             timer.join()
             held[1].release()
             # What was left when the slot was there.
-            assert 0 < caught.value.after < 5 * SHORT
+            assert 0 < caught.value.after < 20 * SHORT
 
-        full_at_first(lambda: client.call(value=1, timeout=5 * SHORT))
-        full_at_first(lambda: awaited(lambda: client.call_async(value=1, timeout=5 * SHORT)))
+        full_at_first(lambda: client.call(value=1, timeout=20 * SHORT))
+        full_at_first(lambda: awaited(lambda: client.call_async(value=1, timeout=20 * SHORT)))

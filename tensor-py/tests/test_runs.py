@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -210,13 +211,12 @@ def test_runs_keep_the_order_of_every_sender_between_threads(hosts: Hosts, name:
 
         def receive(most: int) -> None:
             values: list[int] = []
-            with tb.Receiver(name, Number) as receiver:
-                while True:
-                    try:
-                        values += receiver.receive_many(most, timeout=0.5).value.tolist()
-                    except tb.Timeout:
-                        break
+            until = time.monotonic() + 30
             seen.append(values)
+            with tb.Receiver(name, Number) as receiver:
+                while sum(map(len, seen)) < each * senders and time.monotonic() < until:
+                    with suppress(tb.Timeout):
+                        values += receiver.receive_many(most, timeout=0.02).value.tolist()
 
         threads = [threading.Thread(target=send, args=(number,)) for number in range(senders)]
         threads += [threading.Thread(target=receive, args=(most,)) for most in (16, 3)]

@@ -49,8 +49,8 @@ def test_a_handler_of_the_programs_own_may_end_the_wait(hosts: Hosts, name: str)
     try:
         with tb.Receiver(name, Number, timeout=None) as receiver:
             timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
-            timer.start()
             with pytest.raises(Enough):
+                timer.start()
                 receiver.receive()
             timer.join()
     finally:

@@ -114,6 +114,13 @@ def test_opentelemetry_spans_of_both_sides_are_one_trace(run: Callable[..., Prog
     assert (trace, parent) == (roots["sending"]["trace"], roots["sending"]["span"]) and int(flags, 16) & 1
 
 
-def test_opentelemetry_is_not_imported_for_programs_that_do_not_use_it() -> None:
-    program = "import sys, tensorbridge; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_opentelemetry_is_not_imported_for_calls_of_programs_that_do_not_use_it(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Number, Number)
+    program = """
+import sys, tensorbridge
+with tensorbridge.Client(sys.argv[1]) as client:
+    assert client.call(value=1).value.item() == 2
+sys.exit(any(name.startswith("opentelemetry") for name in sys.modules))
+"""
+    with answering(name, double):
+        assert subprocess.run([sys.executable, "-c", program, name], check=False).returncode == 0

@@ -271,7 +271,8 @@ struct Verdict {
 impl Verdict {
     fn is_good(&self) -> bool {
         let left = self.slots + self.host_descriptors + self.descriptors + self.processes;
-        self.said.wrong.is_empty() && left == 0 && self.bytes == 0 && self.said.answered > 0
+        let harmed = self.said.answered > 0 && self.done.kills > 0 && self.done.stops > 0;
+        self.said.wrong.is_empty() && left == 0 && self.bytes == 0 && harmed
     }
 
     fn print(&self) {

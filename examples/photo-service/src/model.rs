@@ -2,7 +2,7 @@
 
 use crate::options::Model as Options;
 use crate::records::{Photo, Scores};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tensorbridge::{Client, Error, PythonWorker, Restarts, Service, Worker};
@@ -66,7 +66,9 @@ impl Model {
         };
         let Some(pid) = i32::try_from(worker).ok().and_then(Pid::from_raw) else { return false };
         // Stopped first, so that it does not finish what it was seen with.
-        let stopped = kill_process(pid, Signal::STOP).is_ok();
+        let seen = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let stopped =
+            kill_process(pid, Signal::STOP).is_ok() && waitid(WaitId::Pid(pid), seen).is_ok();
         if stopped && self.is_busy(worker) {
             return kill_process(pid, Signal::KILL).is_ok();
         }

@@ -116,7 +116,7 @@ async fn what_is_no_photo_is_refused_by_its_kind_and_a_photo_is_named() {
     }
     let served = Served::start();
     let photo = std::fs::read(&imagenet::photos()[1].0).unwrap();
-    let too_large = vec![0; 17 << 20];
+    let too_large = vec![0; (16 << 20) + 1];
     for (content, status, code) in [
         (b"no photo".to_vec(), 415, "photo"),
         (photo[..photo.len() / 2].to_vec(), 422, "photo"),

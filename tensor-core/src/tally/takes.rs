@@ -81,7 +81,6 @@ impl Taken {
     fn count_more(self, row: Row<'_>, how: Counter, clock: impl FnOnce() -> u64) {
         let in_run = self.taken & 1 != 0;
         let how = if in_run && how == Counter::EndedAlone { Counter::EndedInRun } else { how };
-        row.count(how, 1);
         if !in_run && how != Counter::EndedAlone {
             row.measure(Scale::Runs, 1, 1);
         }
@@ -90,6 +89,8 @@ impl Taken {
             row.measure(Scale::Waiting, self.waited, self.stands_for);
             row.measure(Scale::Served, clock().saturating_sub(began), self.stands_for);
         }
+        // Last, so that whoever sees it counted sees it measured too.
+        row.count(how, 1);
     }
 }
 

@@ -31,7 +31,7 @@ def client(name: str) -> None:
     with tb.Client(name, Number, Number) as client, client.loan():
         print("ready", flush=True)
         try:
-            client.call(value=1, timeout=1.0)
+            client.call(value=1, timeout=5.0)
         except tb.Timeout:
             print("timeout", flush=True)
             time.sleep(1000)

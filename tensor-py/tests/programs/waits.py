@@ -58,9 +58,9 @@ def serve() -> None:
         server.serve(lambda number, answer: None)
 
 
-if what == "connect":
-    print("waiting", flush=True)
 try:
+    if what == "connect":
+        print("waiting", flush=True)
     globals()[what]()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
