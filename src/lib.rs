@@ -91,7 +91,8 @@ pub use tensor_core::{
 };
 pub use tensor_derive::Tensor;
 
-/// Its example is run.
+/// Their examples are run.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/batching.md")]
-struct BatchingPage;
+#[doc = include_str!("../docs/metrics.md")]
+struct Pages;

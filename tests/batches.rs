@@ -275,6 +275,12 @@ fn requests_between_which_others_are_still_being_filled_are_gathered_and_answere
             let (numbers, gathered) = answer_numbers(&server, together(2, Gather::Always));
             assert_eq!((numbers.len(), gathered > 0), (2, true));
             pair.into_iter().for_each(|call| call.join().unwrap());
+            // Whatever is allowed, a run is no longer than the arena, nor is the memory for it.
+            let alone = call(14);
+            let (numbers, gathered) =
+                answer_numbers(&server, together(usize::MAX, Gather::Always).max_wait(Duration::ZERO));
+            assert_eq!((numbers.len(), gathered > 0), (1, true));
+            alone.join().unwrap();
         });
     }
     assert_eq!(service.free_slots(), 12);

@@ -182,6 +182,30 @@ fn everybody_may_leave_a_run_that_is_being_served() {
     assert_eq!(answers(waiting).len(), 4);
 }
 
+/// A server that waits for a longer run gives the next request, when the first one's caller leaves, a time of its own.
+#[test]
+fn the_request_after_one_whose_caller_left_is_waited_for_as_long_as_any() {
+    let name = unique("cancelled.first");
+    let (_service, client, server) = meeting(&name, 8);
+    let batching = Batching::up_to(2).max_wait(PATIENCE / 2);
+    for pause in [0, 30].map(Duration::from_millis) {
+        let served = std::thread::scope(|scope| {
+            let left = calls(&client, [0]);
+            let serving = scope.spawn(|| server.receive_many(batching).unwrap().requests().value().to_vec());
+            std::thread::sleep(Duration::from_millis(30));
+            drop(left);
+            std::thread::sleep(pause);
+            let first = calls(&client, [1]);
+            std::thread::sleep(Duration::from_millis(30));
+            let second = calls(&client, [2]);
+            let served = serving.join().unwrap();
+            drop((first, second));
+            served
+        });
+        assert_eq!(served, [1, 2]);
+    }
+}
+
 /// A server that waits for a longer run has taken nothing: its requests' callers may leave, and it goes on waiting.
 #[test]
 fn callers_may_leave_a_run_that_a_server_waits_for_to_get_longer() {

@@ -133,7 +133,7 @@ fn the_request_of_a_stopped_client_is_not_begun_after_its_deadline() {
     let stopped = play(TEST, "client", &name);
     until("it calls", || service.pins().iter().any(|pin| pin.how == "waiting to be received"));
     stopped.stop();
-    std::thread::sleep(LATE);
+    std::thread::sleep(LATE + SHORT);
     let server = Server::<Number, Number>::builder(&name).timeout(PATIENCE).connect().unwrap();
     assert!(matches!(server.receive_timeout(SHORT), Err(Error::Timeout { .. })), "begun too late");
     go_on(&stopped);

@@ -4,7 +4,7 @@
 mod players;
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use players::{part, play};
 use support::{unique, until};

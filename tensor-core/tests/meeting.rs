@@ -76,6 +76,23 @@ fn a_record_goes_from_sender_to_receiver_in_the_same_memory() {
     }
 }
 
+/// A record that was sent one way is nobody's to count: a budget, which is for calls, does not run out.
+#[test]
+fn a_sender_with_a_budget_goes_on_sending() {
+    let name = unique("budget");
+    let _host = DynHost::create(&settings(&name, 4), image(), None, &mut nothing).unwrap();
+    let thrifty = EndpointOptions { max_slots: Some(2), ..options(&name) };
+    let sender = DynSender::connect(thrifty, &mut nothing).unwrap();
+    let receiver = DynReceiver::connect(options(&name), &mut nothing).unwrap();
+    for _ in 0..5 {
+        let mut record = sender.loan(None, &mut nothing).unwrap();
+        record.mark_present(0);
+        record.mark_present(1);
+        sender.send(record, true).map_err(|failed| failed.0).unwrap();
+        receiver.receive(None, &mut nothing).map(drop).unwrap();
+    }
+}
+
 #[test]
 fn a_slot_is_used_again_only_after_the_last_alias_on_either_side() {
     let name = unique("alias");

@@ -280,9 +280,9 @@ endpoint!(Server, DynServer, "Answers calls.", {
         let exchange = exchange(py, request, reply)?;
         let mut copied = Copied::default();
         // Detached where there may be something to copy.
-        let alone = exchange.reply.run() == Some(1);
+        let writes = exchange.reply.run() != Some(1) || exchange.copies();
         let result =
-            if alone { exchange.answer(&mut copied) } else { py.detach(|| exchange.answer(&mut copied)) };
+            if writes { py.detach(|| exchange.answer(&mut copied)) } else { exchange.answer(&mut copied) };
         note(Reason::Padded, copied.padded);
         note(Reason::Hole, copied.hole);
         result.map_err(raise)

@@ -286,3 +286,11 @@ impl Probe {
         }
     }
 }
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let probe = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Its thread may be in the middle of something that lasts.
+        let _ = Python::try_attach(|py| py.detach(|| drop(probe)));
+    }
+}

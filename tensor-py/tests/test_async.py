@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -269,6 +271,23 @@ def test_ctrl_c_ends_the_wait(hosts: Hosts, name: str, run: Callable[..., Progra
     program.signal(signal.SIGINT)
     status, output, errors = program.finish()
     assert (status, output) == (3, "interrupted\n"), errors
+
+
+def test_a_loop_that_is_closed_while_a_call_is_under_way_leaves_nothing(hosts: Hosts, name: str) -> None:
+    service = hosts.service(name, Number, Number, slots=2)
+    with tb.Client(name, Number, Number, timeout=PATIENCE) as client:
+        loop = asyncio.new_event_loop()
+        # Nobody else has the task.
+        loop.create_task(client.call_async(value=1))
+        loop.run_until_complete(asyncio.sleep(0.01))
+        gc.collect()
+        assert service.free_slots == 1, "a task that waits goes on"
+        loop.close()
+        closed = weakref.ref(loop)
+        del loop
+        gc.collect()
+        assert closed() is None
+        assert eventually(lambda: service.free_slots == 2)
 
 
 def test_the_watching_thread_ends_when_nothing_waits(hosts: Hosts, name: str) -> None:

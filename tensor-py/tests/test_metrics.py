@@ -242,7 +242,15 @@ def test_the_environment_switches_probes_on(name: str, run: Run, tmp_path: Path)
     file = tmp_path / "seen.jsonl"
     program = run(
         "-c",
-        "import sys, time, tensorbridge as tb\n"
+        "import os, signal, sys, time, tensorbridge as tb\n"
+        "def fork(*_):\n"
+        "    parent = os.getpid()\n"
+        "    if os.fork() == 0:\n"
+        "        receiver = tb.Receiver(sys.argv[1])\n"
+        "        while os.getppid() == parent:\n"
+        "            time.sleep(0.05)\n"
+        "        os._exit(0)\n"
+        "signal.signal(signal.SIGUSR1, fork)\n"
         "Number = type('Number', (tb.Record,), {'value': tb.i64()}, name='test.number')\n"
         "host, sender = tb.Channel(sys.argv[1], Number), tb.Sender(sys.argv[1])\n"
         "sender.send(value=3)\n"
@@ -253,5 +261,8 @@ def test_the_environment_switches_probes_on(name: str, run: Run, tmp_path: Path)
     assert program.line() == "sent"
     assert eventually(lambda: any(line["phases"]["ready"] for line in lines(file)))
     assert {(line["name"], line["pid"]) for line in lines(file)} == {(name, program.process.pid)}
+    # A child that connects for itself has a probe of its own.
+    program.signal(signal.SIGUSR1)
+    assert eventually(lambda: len({line["pid"] for line in lines(file)}) == 2)
     program.signal(signal.SIGINT)
     program.finish()

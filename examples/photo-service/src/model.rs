@@ -67,8 +67,7 @@ impl Model {
         let Some(pid) = i32::try_from(worker).ok().and_then(Pid::from_raw) else { return false };
         // Stopped first, so that it does not finish what it was seen with.
         let seen = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        let stopped =
-            kill_process(pid, Signal::STOP).is_ok() && waitid(WaitId::Pid(pid), seen).is_ok();
+        let stopped = kill_process(pid, Signal::STOP).is_ok() && waitid(WaitId::Pid(pid), seen).is_ok();
         if stopped && self.is_busy(worker) {
             return kill_process(pid, Signal::KILL).is_ok();
         }

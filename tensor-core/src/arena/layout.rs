@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::schema::{COLUMN_ALIGN, Column, Schema};
 use crate::tally::{ROW_SIZE, ROWS};
 
-/// Changes whenever the meaning of a byte in CONTROL or DATA, or of the handshake, changes.
+/// Changes whenever the meaning of a byte in CONTROL or DATA, or of the handshake, changes
+/// between releases; nothing is released yet.
 pub(crate) const ABI: u32 = 1;
 
 /// Bytes before the participants' table.

@@ -49,8 +49,9 @@ impl Arena {
     /// The same arena on other terms.
     pub(crate) fn with_terms(mut self, terms: LoanTerms) -> Arena {
         // Whoever sends one way lets go of the slot with the record: there is nothing to count.
-        let hosts = if self.reply.is_some() { self.header.slots_per_client } else { 0 };
-        self.budget = Budget::new(terms.max_slots, hosts);
+        let (own, hosts) =
+            if self.reply.is_some() { (terms.max_slots, self.header.slots_per_client) } else { (0, 0) };
+        self.budget = Budget::new(own, hosts);
         self.when_full = terms.when_full;
         self
     }

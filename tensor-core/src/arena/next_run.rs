@@ -39,9 +39,10 @@ impl Arena {
             let above = (slot + 1..self.slots()).take(max - 1).take_while(joins).count();
             let below = (0..slot).rev().take(max - 1 - above).take_while(joins).count();
             let (low, high) = (slot - below, slot + above + 1);
-            let may_follow =
-                high < self.slots() && matches!(phase(high), Some(Phase::Free | Phase::Loaned | Phase::Done));
-            let may_precede = low > 0 && phase(low - 1) == Some(Phase::Loaned);
+            // One at an end may have been sent since the end was found there.
+            let may_follow = high < self.slots()
+                && (matches!(phase(high), Some(Phase::Free | Phase::Loaned | Phase::Done)) || joins(&high));
+            let may_precede = low > 0 && (phase(low - 1) == Some(Phase::Loaned) || joins(&(low - 1)));
             let may_join = match gather {
                 Gather::Auto | Gather::Never => may_follow || may_precede,
                 Gather::Always => {

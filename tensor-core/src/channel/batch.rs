@@ -31,7 +31,10 @@ impl Batch {
     /// # Errors
     /// [`Error::InvalidSchema`] when `max` records exceed the address space.
     pub(crate) fn new(claims: ClaimRun, scratches: &Scratches, max: usize) -> Result<Batch, Error> {
-        let scratch = if claims.is_apart() { Some(scratches.take(claims[0].arena(), max)?) } else { None };
+        let arena = claims[0].arena();
+        // No run is longer than the arena, whatever a program allows.
+        let max = max.min(arena.slots());
+        let scratch = if claims.is_apart() { Some(scratches.take(arena, max)?) } else { None };
         Ok(Batch { claims, scratch })
     }
 
@@ -98,15 +101,17 @@ impl Batch {
     ) -> Result<(), Error> {
         let schema = &self.claims[0].arena().part(Half::Reply).schema;
         if self.scratch.is_some() {
+            let mut bytes = 0;
             for (row, claim) in rows.iter_mut().zip(&*self.claims) {
                 // SAFETY: the reply in the slot is this process's while it is claimed, and no view of it is out.
                 unsafe {
                     let mut there = parts_of(claim, Half::Reply);
-                    copied.hole += there.copy_from(schema, row);
+                    bytes += there.copy_from(schema, row);
                     *row = there;
                 }
             }
-            self.claims[0].arena().note_copied(CopyReason::Hole, copied.hole);
+            copied.hole += bytes;
+            self.claims[0].arena().note_copied(CopyReason::Hole, bytes);
         }
         // Aliases lead to the scratch memory, not to the slots.
         let aliased = aliased.filter(|_| !self.is_gathered());
@@ -144,8 +149,9 @@ pub(crate) unsafe fn answer_each(
     let arena = claims[0].arena();
     let schema = &arena.part(Half::Reply).schema;
     // SAFETY: passed on to the caller; `pad` looks at each row for itself.
-    copied.padded += unsafe { pad(schema, rows, &common(rows)) };
-    arena.note_copied(CopyReason::Padded, copied.padded);
+    let padded = unsafe { pad(schema, rows, &common(rows)) };
+    copied.padded += padded;
+    arena.note_copied(CopyReason::Padded, padded);
     let (keep, fields) = (aliased.is_some(), aliased.unwrap_or(0));
     each(claims, |at, claim| {
         if let Some(failure) = failures.of(at) {

@@ -239,8 +239,9 @@ impl Endpoint {
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<ClaimRun, Error> {
+        let mut watch = self.arena().watch();
         self.wait("a record", timeout, look_around, self.arena().ready_bell(), |look| {
-            self.arena().try_take_run(max, look)
+            if watch.calls_for(look) { self.arena().try_take_run(max, look) } else { Ok(None) }
         })
     }
 
@@ -253,35 +254,52 @@ impl Endpoint {
         look_around: LookAround<'_>,
     ) -> Result<ClaimRun, Error> {
         let Batching { max, max_wait, gather } = batching;
+        let max = max.min(self.arena().slots());
         let bell = self.arena().ready_bell();
         let take = |look| self.arena().try_take_batch(max, gather, look);
+        let mut watch = self.arena().watch();
         if max_wait.is_zero() {
-            return self.wait("a request", timeout, look_around, bell, take);
+            return self.wait("a request", timeout, look_around, bell, |look| {
+                if watch.calls_for(look) { take(look) } else { Ok(None) }
+            });
         }
         let start = Instant::now();
+        let mut left = timeout;
         loop {
-            let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-            let next = |look| self.arena().next_run(max, gather, look);
+            let next = |look| {
+                if watch.calls_for(look) { self.arena().next_run(max, gather, look) } else { Ok(None) }
+            };
             let first = self.wait("a request", left, look_around, bell, next)?;
-            if !first.is_complete {
+            let is_first_still = first.is_complete || {
                 let left = timeout.map_or(max_wait, |timeout| timeout.saturating_sub(start.elapsed()));
                 let wait = max_wait.saturating_sub(first.age).min(left);
                 let grown = |look| {
+                    if !watch.calls_for(look) {
+                        return Ok(None);
+                    }
                     let now = self.arena().next_run(max, gather, look)?;
-                    Ok(now.is_none_or(|now| now.is_complete || now.slot != first.slot).then_some(()))
+                    let is_first_still = now.is_some_and(|now| now.slot == first.slot);
+                    Ok((!is_first_still || now.is_some_and(|now| now.is_complete)).then_some(is_first_still))
                 };
                 match self.wait("a longer run", Some(wait), look_around, bell, grown) {
-                    Ok(()) | Err(Error::Timeout { .. }) => {}
+                    Ok(is_first_still) => is_first_still,
+                    Err(Error::Timeout { .. }) => true,
                     Err(error) => {
                         // This server may have been woken for what it now leaves to others.
                         bell.ring();
                         return Err(error);
                     }
                 }
-            }
-            // Another server may have been faster.
-            if let Some(run) = take(Look::Words)? {
+            };
+            // Another server may have been faster, or its caller has left: then the next one has a time of its own.
+            if is_first_still && let Some(run) = take(Look::Words)? {
                 return Ok(run);
+            }
+            // A peer that makes up requests keeps nobody beyond a deadline, nor from a signal.
+            self.look_around(look_around)?;
+            left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            if left == Some(Duration::ZERO) {
+                return Err(Error::Timeout { what: "a request", after: start.elapsed() });
             }
         }
     }
@@ -348,6 +366,13 @@ impl Endpoint {
         Error::WorkerDied { name: self.arena().name().to_owned(), attempts, reason }
     }
 
+    /// What a wait that lasts asks again and again: whether this process, its host and the program still want it.
+    fn look_around(&self, look_around: LookAround<'_>) -> Result<(), Error> {
+        self.arena().check_process()?;
+        self.arena().check_host()?;
+        look_around()
+    }
+
     fn wait<T>(
         &self,
         what: &'static str,
@@ -356,11 +381,7 @@ impl Endpoint {
         place: &impl Sleep,
         attempt: impl FnMut(Look) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
-        let mut look = || {
-            self.arena().check_process()?;
-            self.arena().check_host()?;
-            look_around()
-        };
+        let mut look = || self.look_around(look_around);
         let mut patience = Patience { what, timeout, strategy: self.strategy, look_around: &mut look };
         wait_for(&mut patience, place, attempt)
     }

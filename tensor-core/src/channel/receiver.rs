@@ -134,18 +134,18 @@ impl<R: Record> Receiver<R> {
     /// Every record from now on, until the host is gone; no timeout applies. A record that a peer garbled is an
     /// [`Error::Corrupt`], and the next one follows; after any other error the stream ends.
     pub fn stream(&self) -> impl Stream<Item = Result<Received<R>, Error>> + Send + Unpin + use<R> {
-        Records { wait: Some(self.endpoint.take_async(None)), record: PhantomData }
+        RecordStream { wait: Some(self.endpoint.take_async(None)), record: PhantomData }
     }
 }
 
 /// The records of a receiver, one after the other.
-struct Records<R> {
+struct RecordStream<R> {
     /// `None` after the end.
     wait: Option<Pending<TakeWait>>,
     record: PhantomData<fn() -> R>,
 }
 
-impl<R: Record> Stream for Records<R> {
+impl<R: Record> Stream for RecordStream<R> {
     type Item = Result<Received<R>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -103,6 +103,12 @@ impl DynExchange {
         }
     }
 
+    /// Whether answering copies the replies to where their callers read them.
+    #[must_use]
+    pub fn copies(&self) -> bool {
+        self.request.lease().as_batch().is_some_and(Batch::is_gathered)
+    }
+
     /// Tells each caller that its request failed.
     ///
     /// # Errors

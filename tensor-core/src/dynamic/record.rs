@@ -105,8 +105,8 @@ impl DynRecord {
     fn adopted_run(lease: Arc<Lease>, rows: Box<[RawParts]>, writable: bool) -> DynRecord {
         let claim = lease.claim().expect("only slots have halves");
         let common = common(&rows);
-        // SAFETY: claims are on neighbouring slots in their order, and their slots are this process's alone while they are
-        // claimed: a caller that waits for its answer has no view beyond the lengths it sent. No view exists here yet.
+        // SAFETY: each row is a slot of its own, which is this process's alone while it is claimed, or memory of the batch:
+        // a caller that waits for its answer has no view beyond the lengths it sent. No view exists here yet.
         let filled_bytes = unsafe { pad(&claim.arena().request().schema, &rows, &common) };
         let mut record = DynRecord::assemble(lease, Half::Request, common, Some(rows.len()), writable);
         record.filled_bytes = filled_bytes;

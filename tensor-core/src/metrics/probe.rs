@@ -13,6 +13,7 @@ use super::json::Object;
 use super::{Metrics, Residency};
 use crate::arena::{Arena, Expected};
 use crate::error::Error;
+use crate::memory::PerProcess;
 use crate::peer::{Role, attach};
 
 /// The environment variable that names a file: every process in whose environment it is appends to that file what happens in
@@ -61,7 +62,8 @@ impl Probe {
 
     fn end(&mut self) -> std::io::Result<()> {
         self.stop.take();
-        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or(Ok(())))
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(std::io::Error::other("what it was to write to panicked")))
     }
 }
 
@@ -102,13 +104,15 @@ impl ProbeBuilder {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("tensorbridge-probe".to_owned()).spawn(move || {
             let mut stream = Stream { settings: self, arena: None, seen: VecDeque::new() };
+            // Kept short of what a clock can hold.
+            let interval = stream.settings.interval.min(Duration::from_secs(1 << 32));
             let mut next = Instant::now();
             loop {
                 if let Some(line) = stream.line() {
                     out.write_all(line.as_bytes())?;
                     out.flush()?;
                 }
-                next = (next + stream.settings.interval).max(Instant::now());
+                next = (next + interval).max(Instant::now());
                 match stopped.recv_timeout(next.saturating_duration_since(Instant::now())) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -172,10 +176,10 @@ fn resident(seen: &Residency) -> Object {
 
 /// Starts a probe of `name` if the environment asks for it and there is none in this process.
 pub(crate) fn probe_if_asked(name: &str) {
-    static PROBES: Mutex<Option<HashMap<String, Probe>>> = Mutex::new(None);
+    static PROBES: PerProcess<Mutex<HashMap<String, Probe>>> = PerProcess::new();
     let Some(path) = std::env::var_os(PROBE).filter(|path| !path.is_empty()) else { return };
-    let mut probes = PROBES.lock().unwrap_or_else(PoisonError::into_inner);
-    let probes = probes.get_or_insert_default();
+    let Ok(probes) = PROBES.get(Mutex::default) else { return };
+    let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
     if probes.contains_key(name) {
         return;
     }

@@ -20,7 +20,7 @@ struct Place<'a> {
 /// were written. `common` is what [`common`](super::run::common) says of the rows.
 ///
 /// # Safety
-/// The rows are views of neighbours by the contract of [`RawParts::new`], with this schema, and nobody else reads or writes
+/// The rows are views of different records by the contract of [`RawParts::new`], with this schema, and nobody else reads or writes
 /// their bytes meanwhile.
 pub(crate) unsafe fn pad(schema: &Schema, rows: &[RawParts], common: &RawParts) -> usize {
     let mut written = 0;

@@ -94,8 +94,10 @@ fn recovery(name: &str, slots: usize, fatal: u64, host: &mut Victim) -> Option<u
         let late = EndpointOptions { timeout: Some(Duration::from_millis(300)), ..options(name) };
         let mut enters = || DynClient::connect(late.clone(), &mut nothing).map(drop);
         // A host that lives may be slow.
-        let entered =
-            (0..100).map(|_| enters()).find(|entered| !matches!(entered, Err(Error::Timeout { .. }))).unwrap();
+        let entered = (0..100)
+            .map(|_| enters())
+            .find(|entered| !matches!(entered, Err(Error::Timeout { .. })))
+            .unwrap();
         host.tell("stop");
         let steps = host.end();
         over.store(true, Ordering::Relaxed);

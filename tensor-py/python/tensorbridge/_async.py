@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from . import _core
 
@@ -35,16 +35,19 @@ class _Mail:
             self._woken.pop(token, None)
 
 
-_mails: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mail] = WeakKeyDictionary()
+# A loop itself keeps its mail, as its reader, until it is closed: from then on neither that nor what waited is kept by this.
+_mails: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Mail]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def _mail() -> _Mail:
     loop = asyncio.get_running_loop()
     with _lock:
-        mail = _mails.get(loop)
+        known = _mails.get(loop)
+        mail = None if known is None else known()
         if mail is None:
-            mail = _mails[loop] = _Mail(loop)
+            mail = _Mail(loop)
+            _mails[loop] = ref(mail)
         return mail
 
 

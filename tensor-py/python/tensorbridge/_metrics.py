@@ -78,5 +78,10 @@ class Probe:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
+    def __exit__(self, kind: object, *exception: object) -> None:
+        try:
+            self.stop()
+        except _core.Io:
+            # What went wrong in the block says more than what became of its record.
+            if kind is None:
+                raise
