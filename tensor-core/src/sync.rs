@@ -45,7 +45,7 @@ mod real {
         }
     }
 
-    /// A step that others see although no shared word is written: a wake, a message, a name.
+    /// A step that others see although no shared word is written: a wake, a message, a name, a record copied among others.
     #[inline]
     pub(crate) fn step() {
         #[cfg(tensorbridge_crash)]

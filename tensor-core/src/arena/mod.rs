@@ -17,7 +17,6 @@ mod control;
 mod failure;
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) mod fuzz;
-#[cfg(not(loom))]
 mod gather;
 mod grow;
 #[cfg(not(loom))]

@@ -6,6 +6,7 @@ use super::scratch::{Scratch, Scratches};
 use super::{adopted_requests, parts_of};
 use crate::arena::{Claim, ClaimRun, Half};
 use crate::error::{Error, RemoteError};
+use crate::sync::step;
 use crate::tally::CopyReason;
 use crate::view::RawParts;
 use crate::view::fill::pad;
@@ -63,6 +64,7 @@ impl Batch {
         let arena = self.claims[0].arena();
         let mut copied = 0;
         for (at, row) in rows.iter_mut().enumerate() {
+            step();
             // SAFETY: the scratch memory is this batch's alone, and has columns for the schemas of this arena; the request is
             // this process's while it is claimed.
             unsafe {
@@ -103,6 +105,7 @@ impl Batch {
         if self.scratch.is_some() {
             let mut bytes = 0;
             for (row, claim) in rows.iter_mut().zip(&*self.claims) {
+                step();
                 // SAFETY: the reply in the slot is this process's while it is claimed, and no view of it is out.
                 unsafe {
                     let mut there = parts_of(claim, Half::Reply);

@@ -33,6 +33,8 @@ pub(crate) enum Bug {
     TicketAfterReady,
     /// A run takes whatever lies beside it.
     GrowsBlindly,
+    /// A request that another server was faster to take is gathered all the same.
+    GathersAnothers,
     /// A slot becomes free while one of two still holds it.
     FreesUnderAHold,
     /// A caller's bell is rung without a hint at which of its calls was answered.
@@ -41,7 +43,7 @@ pub(crate) enum Bug {
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 17] = [
+    const ALL: [Bug; 18] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
@@ -57,6 +59,7 @@ impl Bug {
         Bug::LooksOnce,
         Bug::TicketAfterReady,
         Bug::GrowsBlindly,
+        Bug::GathersAnothers,
         Bug::FreesUnderAHold,
         Bug::RingsWithoutAHint,
     ];

@@ -60,7 +60,11 @@ impl Bell {
             return;
         }
         // Down before the wake: whoever goes to sleep from here on raises it again, and sees the new `rings`.
-        self.asleep.store(0, Ordering::Relaxed);
+        //
+        // A store would do: a sleeper that has read the last `rings` has every lowering before its own raising. But loom orders
+        // a store among the swaps of others only in part, and then lets a thread read what the next swap has replaced: it finds
+        // deadlocks that memory does not allow. Beside the system call below the swap costs nothing.
+        self.asleep.swap(0, Ordering::Relaxed);
         self.rings.word.fetch_add(1, Ordering::Release);
         self.rings.wake(1);
     }

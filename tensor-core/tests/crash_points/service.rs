@@ -70,18 +70,41 @@ fn a_client_killed_while_it_awaits_a_slot_keeps_none_from_others() {
     }
 }
 
-/// Three calls lie side by side every time when they go round so many slots.
-const SIZES_FOR_RUNS: [usize; 2] = [3, 21];
+/// Three calls that a worker takes together.
+#[derive(Clone, Copy)]
+struct Three {
+    /// Slots that are being filled lie between them, so they are gathered.
+    apart: bool,
+    /// Whether a worker may write to its requests.
+    mutates: bool,
+}
 
-/// Three calls that are a run. `expected` says how each may end.
-fn walk_runs(act: &str, expected: impl Fn(bool, &Result<u64, Error>, u64) -> bool) {
-    for slots in SIZES_FOR_RUNS {
-        let scene = Scene::new(slots, false);
-        walk(&format!("a worker with a run: {act}"), slots, |fatal| {
-            let mut victim = Victim::start(&format!("worker a run: {act}"), &scene.name, fatal, slots);
+const SIDE_BY_SIDE: Three = Three { apart: false, mutates: false };
+const APART: Three = Three { apart: true, mutates: false };
+
+impl Three {
+    /// They lie where they should every time when they go round so many slots.
+    fn sizes(self) -> [usize; 2] {
+        if self.apart { [5, 20] } else { [3, 21] }
+    }
+
+    fn called(self) -> &'static str {
+        if self.apart { "a gathered run" } else { "a run" }
+    }
+}
+
+/// `expected` says how each call may end, given its number among the three and its id.
+fn walk_runs(three: Three, act: &str, expected: impl Fn(bool, &Result<u64, Error>, usize, u64) -> bool) {
+    let part = format!("worker {}: {act}", three.called());
+    let repeatable = if three.mutates { ", its requests not repeatable" } else { "" };
+    for slots in three.sizes() {
+        let scene = Scene::new(slots, three.mutates);
+        walk(&format!("a worker with {}: {act}{repeatable}", three.called()), slots, |fatal| {
+            let mut victim = Victim::start(&part, &scene.name, fatal, slots);
             victim.hear("ready").unwrap();
             let ids = [fatal, fatal + 1000, fatal + 2000];
             let (steps, outcomes) = std::thread::scope(|scope| {
+                let mut between = Vec::new();
                 let callers = ids.map(|id| {
                     let before = scene.host.free_slots();
                     let caller = scope.spawn({
@@ -89,19 +112,22 @@ fn walk_runs(act: &str, expected: impl Fn(bool, &Result<u64, Error>, u64) -> boo
                         move || if id % 2 == 0 { call(client, id) } else { call_async(client, id) }
                     });
                     wait_until("the call", || scene.host.free_slots() < before);
+                    if three.apart && id != ids[2] {
+                        between.push(scene.client.try_loan().unwrap().unwrap());
+                    }
                     caller
                 });
                 wait_until("the requests", || {
                     let waiting = |pin: &&Pin| pin.how == "waiting to be received";
                     scene.host.pins().iter().filter(waiting).count() == ids.len()
                 });
-                victim.tell("go");
+                victim.tell(&ids[1].to_string());
                 let steps = victim.end();
                 let outcomes = scene.while_serving(|| callers.map(|caller| caller.join().unwrap()));
                 (steps, outcomes)
             });
-            for (id, outcome) in ids.into_iter().zip(&outcomes) {
-                assert!(expected(steps.is_some(), outcome, id), "{act}, step {fatal}: {outcomes:?}");
+            for (at, (id, outcome)) in ids.into_iter().zip(&outcomes).enumerate() {
+                assert!(expected(steps.is_some(), outcome, at, id), "{act}, step {fatal}: {outcomes:?}");
             }
             scene.goes_on();
             steps
@@ -147,6 +173,10 @@ fn walk_workers(act: &str, mutates: bool, expected: impl Fn(bool, &Result<u64, E
     }
 }
 
+fn has_no_answer(outcome: &Result<u64, Error>) -> bool {
+    matches!(outcome, Err(Error::WorkerDied { .. }))
+}
+
 fn is_right(outcome: &Result<u64, Error>, id: u64) -> bool {
     matches!(outcome, Ok(answer) if *answer == answer_to(id))
 }
@@ -177,14 +207,42 @@ fn an_answer_is_sent_by_a_killed_worker_or_by_another() {
     walk_workers("answers and keeps an alias", false, |_, outcome, id| is_right(outcome, id));
 }
 
+/// A killed worker, or another, answers every call of the three; where the worker let go of them, their callers may be told.
+fn walk_every_way_of_a_run(three: Three) {
+    for act in ["takes", "answers", "answers and keeps an alias"] {
+        walk_runs(three, act, |_, outcome, _, id| is_right(outcome, id));
+    }
+    walk_runs(three, "drops", |_, outcome, _, id| has_no_answer(outcome) || is_right(outcome, id));
+}
+
 #[test]
 fn each_call_of_a_run_is_answered_by_a_killed_worker_or_by_another() {
-    walk_runs("takes", |_, outcome, id| is_right(outcome, id));
-    walk_runs("answers", |_, outcome, id| is_right(outcome, id));
-    walk_runs("answers and keeps an alias", |_, outcome, id| is_right(outcome, id));
-    walk_runs("drops", |_, outcome, id| {
-        matches!(outcome, Err(Error::WorkerDied { .. })) || is_right(outcome, id)
-    });
+    walk_every_way_of_a_run(SIDE_BY_SIDE);
+}
+
+#[test]
+fn each_gathered_call_is_answered_by_a_killed_worker_or_by_another() {
+    walk_every_way_of_a_run(APART);
+}
+
+#[test]
+fn what_a_worker_puts_back_beside_a_garbled_request_is_answered_although_it_is_killed() {
+    let expected = |_: bool, outcome: &Result<u64, Error>, at: usize, id: u64| match at {
+        1 => matches!(outcome, Err(Error::Remote(remote)) if remote.type_name == "Corrupt"),
+        _ => is_right(outcome, id),
+    };
+    walk_runs(SIDE_BY_SIDE, "puts back", expected);
+    walk_runs(APART, "puts back", expected);
+}
+
+#[test]
+fn gathered_requests_that_a_killed_worker_may_have_changed_are_not_repeated() {
+    let three = Three { mutates: true, ..APART };
+    for act in ["takes", "answers"] {
+        walk_runs(three, act, |through, outcome, _, id| {
+            is_right(outcome, id) || (!through && has_no_answer(outcome))
+        });
+    }
 }
 
 #[test]
@@ -194,16 +252,16 @@ fn a_failure_is_told_by_a_killed_worker_or_the_call_answered_by_another() {
         told || (!through && is_right(outcome, id))
     });
     walk_workers("drops", false, |through, outcome, id| {
-        matches!(outcome, Err(Error::WorkerDied { .. })) || (!through && is_right(outcome, id))
+        has_no_answer(outcome) || (!through && is_right(outcome, id))
     });
 }
 
 #[test]
 fn a_request_that_a_killed_worker_may_have_changed_is_not_repeated() {
     walk_workers("takes", true, |through, outcome, id| {
-        is_right(outcome, id) || (!through && matches!(outcome, Err(Error::WorkerDied { .. })))
+        is_right(outcome, id) || (!through && has_no_answer(outcome))
     });
     walk_workers("answers", true, |through, outcome, id| {
-        is_right(outcome, id) || (!through && matches!(outcome, Err(Error::WorkerDied { .. })))
+        is_right(outcome, id) || (!through && has_no_answer(outcome))
     });
 }

@@ -6,12 +6,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use tensor_core::crash;
-use tensor_core::dynamic::{Batching, Copied, DynClient, DynReceiver, DynSender, DynServer};
+use tensor_core::dynamic::{Batching, Copied, DynClient, DynReceiver, DynSender, DynServer, Gather};
 use tensor_core::{Error, RemoteError};
 
 use crate::world::{
-    PATIENCE, answer_to, await_it, await_wake, call, channel, client, fill, get, nothing, options, poll_once,
-    put, receiver, sender, server, service, wait_until,
+    PATIENCE, answer_to, await_it, await_wake, call, channel, client, fill, garble, get, nothing, options,
+    poll_once, put, receiver, sender, server, service, wait_until,
 };
 
 const PART: &str = "TENSORBRIDGE_TEST_CRASH_PART";
@@ -91,13 +91,14 @@ fn say(line: &str) {
     println!("\n@{line}");
 }
 
-fn listen() {
+fn listen() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
     if line.is_empty() {
         // Nobody is there any more.
         std::process::exit(0);
     }
+    line
 }
 
 /// Counts and dies from here on.
@@ -126,7 +127,7 @@ fn plays_its_part() {
         "sender" => send(act, &name, &doom),
         "receiver" => receive(act, &name, &doom),
         "client" => ask(act, &name, &doom),
-        "worker" => work(act, &name, &doom),
+        "worker" => work(act, &name, slots, &doom),
         "host" => host(act, &name, slots, &doom),
         other => panic!("there is no {other}"),
     }
@@ -264,15 +265,15 @@ fn ask(act: &str, name: &str, doom: &Doom) {
     }
 }
 
-fn work(act: &str, name: &str, doom: &Doom) {
+fn work(act: &str, name: &str, slots: usize, doom: &Doom) {
     if act == "attaches" {
         drop(doom.during(|| DynServer::connect(options(name), &mut nothing).unwrap()));
         return;
     }
     let server = server(name);
     say("ready");
-    if let Some(act) = act.strip_prefix("a run: ") {
-        return work_on_a_run(act, &server, doom);
+    if let Some((run, act)) = act.split_once(": ") {
+        return work_on_a_run(run == "a gathered run", act, &server, slots, doom);
     }
     let take = || server.receive(Some(PATIENCE), &mut nothing).unwrap();
     let mut exchange = if act == "takes" { doom.during(take) } else { take() };
@@ -302,11 +303,20 @@ fn work(act: &str, name: &str, doom: &Doom) {
 }
 
 /// Waits until all three requests are there, so that they are one run.
-fn work_on_a_run(act: &str, server: &DynServer, doom: &Doom) {
-    listen();
-    let three = Batching::up_to(3).max_wait(Duration::from_millis(50));
-    let take = || server.receive_many(three, Some(PATIENCE), &mut nothing).unwrap();
-    let mut exchange = if act == "takes" { doom.during(take) } else { take() };
+fn work_on_a_run(is_gathered: bool, act: &str, server: &DynServer, slots: usize, doom: &Doom) {
+    let second: u64 = listen().trim().parse().unwrap();
+    let gather = if is_gathered { Gather::Always } else { Gather::Never };
+    let three = Batching::up_to(3).max_wait(Duration::from_millis(50)).gather(gather);
+    let take = || server.receive_many(three, Some(PATIENCE), &mut nothing);
+    if act == "puts back" {
+        garble(second, slots);
+        let error = doom.during(|| take().map(drop).unwrap_err());
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        return;
+    }
+    let mut exchange = if act == "takes" { doom.during(take) } else { take() }.unwrap();
+    assert_eq!(exchange.request.run(), Some(3));
+    assert_eq!(exchange.gathered, if is_gathered { 3 * size_of::<u64>() } else { 0 });
     fill(&mut exchange);
     match act {
         "takes" => exchange.answer(&mut Copied::default()).unwrap(),

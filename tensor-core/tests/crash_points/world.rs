@@ -1,5 +1,8 @@
 //! Records of one number, and what everybody who plays a part needs.
 
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -119,11 +122,44 @@ pub(crate) fn serve(server: &DynServer, over: impl Fn() -> bool) {
                 put(&mut exchange.reply, answer_to(id));
                 exchange.answer(&mut Copied::default()).unwrap();
             }
-            Err(Error::Timeout { .. }) => {}
+            // The caller of a garbled request has been told.
+            Err(Error::Timeout { .. } | Error::Corrupt { .. }) => {}
             Err(Error::HostDied { .. }) => return,
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Says of the request with this number that its field is absent, as a peer that means harm may. This process has attached to
+/// one arena, of so many slots.
+pub(crate) fn garble(id: u64, slots: usize) {
+    let memory = File::options().read(true).write(true).open("/proc/self/mem").unwrap();
+    let bytes = |at: Range<u64>| {
+        let mut bytes = vec![0; (at.end - at.start) as usize];
+        memory.read_exact_at(&mut bytes, at.start).unwrap();
+        bytes
+    };
+    let (control, data) = (mapping("memfd:tensorbridge-control"), mapping("memfd:tensorbridge-data"));
+    let ids = bytes(data.start..data.start + 8 * slots as u64);
+    let slot = ids.chunks_exact(8).position(|word| word == id.to_ne_bytes()).unwrap();
+    // The schema of the request follows the blocks of the slots, one pair of lines each.
+    let schema = bytes(control.clone()).windows(13).position(|bytes| bytes == b"crash.request").unwrap();
+    let presence = control.start + 128 * (schema / 128 - slots + slot) as u64 + 16;
+    assert_eq!(
+        bytes(presence..presence + 8),
+        1_u64.to_ne_bytes(),
+        "this is not where it says what is present"
+    );
+    memory.write_all_at(&[0; 8], presence).unwrap();
+}
+
+/// Where the mapping of this process is whose name contains `label`.
+fn mapping(label: &str) -> Range<u64> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| line.contains(label)).expect("the arena is mapped");
+    let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+    let address = |text| u64::from_str_radix(text, 16).unwrap();
+    address(start)..address(end)
 }
 
 /// Wakes a thread.

@@ -87,22 +87,35 @@ fn what_is_left_of_a_sender_is_received_in_the_order_sent() {
     }
 }
 
-#[test]
-fn whoever_waits_for_a_clients_own_slot_is_woken() {
-    explore(|| {
+/// So many threads want the only slot of a client, each once.
+fn have_the_only_slot_in_turn(threads: usize) {
+    explore(move || {
         let budget = Arc::new(Budget::new(1, 0));
         let spend = |budget: &Budget| {
             wait_asleep(budget.bell(), |_| budget.try_spend().then_some((0, Word::NEW)));
             budget.give_back();
         };
-        let other = {
-            let budget = Arc::clone(&budget);
-            thread::spawn(move || spend(&budget))
-        };
+        let others: Vec<_> = (1..threads)
+            .map(|_| {
+                let budget = Arc::clone(&budget);
+                thread::spawn(move || spend(&budget))
+            })
+            .collect();
         spend(&budget);
-        other.join().unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
         assert!(budget.is_left());
     });
+}
+
+#[test]
+fn whoever_waits_for_a_clients_own_slot_is_woken() {
+    have_the_only_slot_in_turn(2);
+}
+
+/// Two sleep, and one ring wakes one of them.
+#[test]
+fn whoever_was_woken_for_a_clients_own_slot_wakes_the_next() {
+    have_the_only_slot_in_turn(3);
 }
 
 /// The models find what they are there to find.
@@ -141,6 +154,15 @@ mod planted {
         assert_found(
             Bug::NoFenceBeforeSleep,
             "arena::model::full::whoever_waits_for_a_clients_own_slot_is_woken",
+            "deadlock",
+        );
+    }
+
+    #[test]
+    fn no_fence_before_one_of_two_is_woken_for_a_clients_own_slot() {
+        assert_found(
+            Bug::NoFenceBeforeWake,
+            "arena::model::full::whoever_was_woken_for_a_clients_own_slot_wakes_the_next",
             "deadlock",
         );
     }

@@ -7,7 +7,7 @@ use crate::arena::settle::settle;
 use crate::sync::{anybody_killed, live};
 
 /// Explores `model` with a participant that is killed before its first step, its second, ... until it gets through.
-fn explore_lives(model: impl Fn(u32) + Send + Sync + Copy + 'static) {
+pub(super) fn explore_lives(model: impl Fn(u32) + Send + Sync + Copy + 'static) {
     for life in 0.. {
         explore_bounded(2, move || model(life));
         if !anybody_killed() {
@@ -18,12 +18,12 @@ fn explore_lives(model: impl Fn(u32) + Send + Sync + Copy + 'static) {
 }
 
 /// Writes the record's number; only its holder may.
-fn write(arena: &Model, slot: usize, value: u64) {
+pub(super) fn write(arena: &Model, slot: usize, value: u64) {
     // SAFETY: loom checks what the words promise: nobody else accesses the bytes meanwhile.
     arena.bytes[slot].with_mut(|bytes| unsafe { *bytes = value });
 }
 
-fn read(arena: &Model, slot: usize) -> u64 {
+pub(super) fn read(arena: &Model, slot: usize) -> u64 {
     // SAFETY: as above.
     arena.bytes[slot].with(|bytes| unsafe { *bytes })
 }
@@ -49,7 +49,7 @@ fn receive_until(arena: &Model, me: u16, last: u64) -> Vec<u64> {
 }
 
 /// No slot is lost and every free one can be found by its hint.
-fn assert_all_free(arena: &Model) {
+pub(super) fn assert_all_free(arena: &Model) {
     for slot in 0..arena.slots() {
         assert!(arena.word_of(slot).is(Phase::Free), "slot {slot} is {:?}", arena.word_of(slot));
     }

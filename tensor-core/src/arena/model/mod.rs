@@ -3,6 +3,7 @@
 //! Run with `cargo xtask loom`. Each model is also run with a mistake planted in the real code, and has to find it.
 
 mod full;
+mod gathered;
 mod killed;
 mod order;
 mod runs;
