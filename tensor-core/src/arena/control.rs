@@ -92,10 +92,10 @@ pub(crate) struct Block {
     pub(crate) receiver_fields: AtomicU64,
     /// W3C trace context, see [`TraceContext`](crate::trace::TraceContext): high and low half of the trace id, parent id, flags.
     pub(crate) trace: [AtomicU64; 4],
-    /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed and in an arena whose loans are in ring
+    /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed, and of a request where loans are in ring
     /// order; else what was there before.
     pub(crate) sent: AtomicU64,
-    /// 1 while a receiver has it together with others: its death does not count as an attempt.
+    /// 1 while a worker has the request together with others: its death does not count as an attempt.
     pub(crate) taken_in_run: AtomicU64,
 }
 

@@ -8,6 +8,7 @@ use super::claim::{Claim, Side};
 use super::header::RING_ORDER;
 use super::mapped::Arena;
 use super::ops;
+use super::shared::Shared;
 use super::transitions::store_if_new;
 use super::word::Word;
 use crate::error::Error;
@@ -126,6 +127,7 @@ impl Arena {
             let found = ops::loan(control, me, cursor.load(Ordering::Relaxed) as usize, look);
             if let Some((slot, _)) = found {
                 cursor.store(slot as u64 + 1, Ordering::Relaxed);
+                self.fetch_ahead(slot);
             }
             found
         } else {
@@ -140,6 +142,17 @@ impl Arena {
                 self.warm.store(beside as u32 + 1, Ordering::Relaxed);
             }
             found
+        }
+    }
+
+    /// Whoever read a slot last has its line. Of one that is loaned soon it is fetched while those before it are filled.
+    #[inline]
+    fn fetch_ahead(&self, slot: usize) {
+        const AHEAD: usize = 4;
+        let (control, next) = (self.control(), slot + AHEAD);
+        let next = if next < self.slots() { next } else { next.saturating_sub(self.slots()) };
+        if control.free_hints().has(next) {
+            control.fetch(next);
         }
     }
 

@@ -3,16 +3,18 @@
 #[cfg(connects)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use super::budget::Budget;
 use super::claim::{Claim, Side};
 use super::control::Control;
 use super::header::{Header, SPARSE};
+use super::hints::SMALL;
 use super::layout::{Layout, Plan};
 use super::loan::WhenFull;
 use super::ops;
+use super::queue::Queue;
 use super::recoveries::RecoveryCounts;
 use super::shared::{ON_WORD, Shared};
 use super::transitions::store_if_new;
@@ -117,6 +119,8 @@ pub(crate) struct Arena {
     pub(super) recoveries: RecoveryCounts,
     /// What is noted of the records that this process has taken, by slot.
     pub(super) takes: Takes,
+    /// What this process will take next, where there are many slots.
+    pub(super) queue: Mutex<Queue>,
 }
 
 impl Arena {
@@ -172,6 +176,7 @@ impl Arena {
             max_attempts: MAX_ATTEMPTS,
             recoveries: RecoveryCounts::default(),
             takes: Takes::new(slots),
+            queue: Mutex::new(Queue::default()),
         })
     }
 
@@ -348,7 +353,7 @@ impl Arena {
         self.check_process()?;
         // More than there are slots come only from a peer that makes them up.
         for _ in 0..self.slots() {
-            let Some((slot, word)) = ops::take(&self.control, self.me, look) else { return Ok(None) };
+            let Some((slot, word)) = self.take_first(look) else { return Ok(None) };
             let now = monotonic_ns();
             let claim = self.claim(slot, word, Side::Receiver, now)?;
             if claim.is_expired(now) {
@@ -359,6 +364,17 @@ impl Arena {
             return Ok(Some(claim));
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn take_first(&self, look: Look) -> Option<(usize, Word)> {
+        if self.slots() > SMALL
+            && let Ok(mut queue) = self.queue.try_lock()
+        {
+            return ops::take_queued(&self.control, self.me, look, &mut queue);
+        }
+        // The words are few, or another thread is at the queue: then this one is a receiver like any other.
+        ops::take(&self.control, self.me, look)
     }
 
     /// Before a record becomes READY: nothing of its reply is there, and nobody has it.

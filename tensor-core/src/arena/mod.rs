@@ -35,6 +35,7 @@ mod model;
 #[cfg(not(loom))]
 mod next_run;
 mod ops;
+mod queue;
 #[cfg(not(loom))]
 mod recording;
 #[cfg(not(loom))]

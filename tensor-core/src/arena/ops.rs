@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::hints::Hints;
+use super::queue::Queue;
 use super::shared::{ON_BELL, Shared};
 use super::ticket::Ticket;
 use super::word::{ParticipantId, Phase, Word};
@@ -90,10 +91,28 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
 #[inline(always)]
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let (slot, taken) = take_lowest(shared, me, look)?;
+    announce_taken(shared, slot);
+    Some((slot, taken))
+}
+
+/// As [`take`], after a look at all that is ready, of which `queue` keeps the rest for the next times.
+#[inline]
+pub(crate) fn take_queued(
+    shared: &impl Shared,
+    me: ParticipantId,
+    look: Look,
+    queue: &mut Queue,
+) -> Option<(usize, Word)> {
+    let (slot, taken) = queue.take(shared, me, look, RETRIES)?;
+    announce_taken(shared, slot);
+    Some((slot, taken))
+}
+
+#[inline(always)]
+fn announce_taken(shared: &impl Shared, slot: usize) {
     shared.ready_hints().clear(slot);
     // As after a loan.
     shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
-    Some((slot, taken))
 }
 
 /// The step of [`take`] itself; hint and bell are left to the caller.
@@ -139,7 +158,6 @@ fn lowest_ready(
     wanted: impl Fn(Word) -> bool,
     retries: &mut usize,
 ) -> Option<(usize, Word)> {
-    let look = if shared.ready_hints().is_none() { Look::Words } else { look };
     let mut best = scan_ready(shared, look, &wanted)?;
     if planted(Bug::LooksOnce) {
         return Some((best.0, best.1));
@@ -161,14 +179,28 @@ pub(super) fn peek_lowest(shared: &impl Shared, look: Look) -> Option<usize> {
 }
 
 fn scan_ready(shared: &impl Shared, look: Look, wanted: impl Fn(Word) -> bool) -> Option<(usize, Word, u64)> {
-    let ready = |slot: usize| {
+    let mut best: Option<(usize, Word, u64)> = None;
+    for_each_ready(shared, look, |slot, word, ticket| {
+        if wanted(word) && best.is_none_or(|best| ticket < best.2) {
+            best = Some((slot, word, ticket));
+        }
+    });
+    best
+}
+
+/// Visits the slots that are READY, with word and ticket.
+#[inline]
+pub(super) fn for_each_ready(shared: &impl Shared, look: Look, mut visit: impl FnMut(usize, Word, u64)) {
+    let mut visit = |slot: usize| {
         let word = Word(shared.word(slot).load(Ordering::Acquire));
-        (word.is(Phase::Ready) && wanted(word))
-            .then(|| (slot, word, shared.ticket(slot).load(Ordering::Relaxed)))
+        if word.is(Phase::Ready) {
+            visit(slot, word, shared.ticket(slot).load(Ordering::Relaxed));
+        }
     };
-    match look {
-        Look::Hints => shared.ready_hints().iter_from(0).filter_map(ready).min_by_key(|found| found.2),
-        Look::Words => (0..shared.slots()).filter_map(ready).min_by_key(|found| found.2),
+    if look == Look::Words || shared.ready_hints().is_none() {
+        (0..shared.slots()).for_each(visit);
+    } else {
+        shared.ready_hints().iter_from(0).for_each(&mut visit);
     }
 }
 

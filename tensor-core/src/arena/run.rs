@@ -94,7 +94,8 @@ impl Arena {
             for seen in &taken {
                 match self.claim(seen.slot, seen.word, Side::Receiver, now) {
                     Ok(claim) => {
-                        if !alone {
+                        // A one-way record goes to the next receiver however many died with it.
+                        if !alone && self.reply.is_some() {
                             self.control.block(seen.slot).taken_in_run.store(1, Ordering::Relaxed);
                         }
                         claims.push(claim);

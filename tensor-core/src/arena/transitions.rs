@@ -76,7 +76,8 @@ impl Claim {
         arena.clear_reply(self.slot());
         store_if_new(&block.deadline, timeout.map_or(0, deadline_after));
         store_if_new(&block.sender_fields, aliased);
-        if arena.header.flags & RING_ORDER != 0 {
+        // A batch of requests waits for others until its first one has waited long enough.
+        if arena.header.flags & RING_ORDER != 0 && arena.reply.is_some() {
             block.sent.store(precise_monotonic_ns(), Ordering::Relaxed);
         }
         self.hand_over(keep_hold, || ops::publish(&arena.control, arena.me, self.slot(), keep_hold))?;

@@ -10,12 +10,15 @@ mod runs;
 mod wakes;
 mod words;
 
+use std::cell::RefCell;
+
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
 use super::hints::Hints;
 use super::ops;
+use super::queue::Queue;
 use super::shared::Shared;
 use super::word::{Phase, Word};
 use crate::sync::{AtomicU32, AtomicU64, Bug, Futex, Ordering, assert_found, fence};
@@ -94,6 +97,11 @@ impl Model {
     /// Takes a record, asleep until there is one.
     fn receive(&self, me: u16) -> usize {
         wait_asleep(&self.ready_bell, |look| ops::take(self, me, look))
+    }
+
+    /// As [`Model::receive`], from what was seen before.
+    fn receive_queued(&self, me: u16, queue: &RefCell<Queue>) -> usize {
+        wait_asleep(&self.ready_bell, |look| ops::take_queued(self, me, look, &mut queue.borrow_mut()))
     }
 
     /// Loans a slot, asleep until there is one.

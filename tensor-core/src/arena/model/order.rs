@@ -48,6 +48,54 @@ fn a_senders_records_are_taken_in_the_order_sent() {
     }
 }
 
+#[test]
+fn what_is_queued_comes_in_the_order_sent() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        explore(move || {
+            let arena = Model::new(3);
+            let send = |arena: &Model, slot: usize| {
+                ops::loan_slot(arena, SENDER, slot).unwrap();
+                ops::publish(arena, SENDER, slot, false).unwrap();
+            };
+            send(&arena, order[0]);
+            let sender = {
+                let arena = Arc::clone(&arena);
+                thread::spawn(move || order[1..].iter().for_each(|slot| send(&arena, *slot)))
+            };
+            let queue = RefCell::default();
+            let received = [(); 3].map(|()| arena.receive_queued(RECEIVER, &queue));
+            sender.join().unwrap();
+            assert_eq!(received, order);
+        });
+    }
+}
+
+#[test]
+fn two_queues_have_every_record_once_and_each_in_order() {
+    explore(|| {
+        let arena = Model::new(2);
+        for slot in [1, 0] {
+            ops::loan_slot(&*arena, SENDER, slot).unwrap();
+            ops::publish(&*arena, SENDER, slot, false).unwrap();
+        }
+        let take = |arena: &Model, me| {
+            let mut queue = Queue::default();
+            [(); 2].map(|()| ops::take_queued(arena, me, Look::Words, &mut queue).map(|(slot, _)| slot))
+        };
+        let other = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || take(&arena, OTHER))
+        };
+        let (mine, others) = (take(&arena, RECEIVER), other.join().unwrap());
+        for taken in [mine, others] {
+            assert_ne!(taken, [Some(0), Some(1)], "the second record came first");
+        }
+        let mut all: Vec<usize> = mine.into_iter().chain(others).flatten().collect();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1]);
+    });
+}
+
 /// The models find what they are there to find.
 mod planted {
     use super::*;
@@ -67,6 +115,15 @@ mod planted {
             Bug::LooksOnce,
             "arena::model::order::hints_keep_the_order_sent_whatever_they_say",
             "panicked",
+        );
+    }
+
+    #[test]
+    fn one_look_for_a_queue() {
+        assert_found(
+            Bug::LooksOnce,
+            "arena::model::order::what_is_queued_comes_in_the_order_sent",
+            "assertion",
         );
     }
 
