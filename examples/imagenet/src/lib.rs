@@ -6,7 +6,9 @@ pub mod photo;
 pub mod preprocess;
 pub mod scores;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Where `network.py` lies, for a worker's `PYTHONPATH`.
 #[must_use]
@@ -24,4 +26,21 @@ pub fn photos() -> [(PathBuf, &'static str); 3] {
     let shipped = python_path().with_file_name("photos");
     [("chelsea.png", "Egyptian cat"), ("coffee.png", "espresso"), ("camera.png", "tripod")]
         .map(|(name, class)| (shipped.join(name), class))
+}
+
+/// For tests: whether `TENSORBRIDGE_PYTHON` names no Python that has these modules; says so when it does not.
+#[must_use]
+pub fn python_is_missing(modules: &str) -> bool {
+    let import = format!("import {modules}");
+    let found = std::env::var_os("TENSORBRIDGE_PYTHON").is_some_and(|python| {
+        Command::new(python).args(["-c", &import]).status().is_ok_and(|status| status.success())
+    });
+    if !found {
+        // Written past the test runner, which hides what passing tests print.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: TENSORBRIDGE_PYTHON names no Python with {modules} (see `cargo xtask test`)"
+        );
+    }
+    !found
 }

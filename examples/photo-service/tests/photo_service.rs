@@ -4,7 +4,7 @@
 use reqwest::{Client, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 fn photo_service(arguments: &[&str]) -> Output {
@@ -12,19 +12,9 @@ fn photo_service(arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().expect("the service starts")
 }
 
-/// Whether there is a Python with everything that the service needs; says so when there is none.
+/// Whether there is no Python with everything that the service needs.
 fn python_is_missing() -> bool {
-    let modules = "import tensorbridge, torch, efficientnet_lite_pytorch, opentelemetry.sdk.trace";
-    let found = std::env::var_os("TENSORBRIDGE_PYTHON")
-        .is_some_and(|python| Command::new(python).args(["-c", modules]).status().is_ok_and(|s| s.success()));
-    if !found {
-        // Written past the test runner, which hides what passing tests print.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: TENSORBRIDGE_PYTHON names no Python with the service's packages (see `cargo xtask test`)"
-        );
-    }
-    !found
+    imagenet::python_is_missing("tensorbridge, torch, efficientnet_lite_pytorch, opentelemetry.sdk.trace")
 }
 
 #[test]

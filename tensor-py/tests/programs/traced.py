@@ -32,9 +32,11 @@ def answering(name: str, **options: Any) -> Iterator[None]:
     with tb.Server(name, Number, Number) as server:
         serving = threading.Thread(target=server.serve, args=(answer,), kwargs=options)
         serving.start()
-        yield
-        server.stop()
-        serving.join()
+        try:
+            yield
+        finally:
+            server.stop()
+            serving.join()
 
 
 def together(call: Callable[[], object], count: int) -> None:
