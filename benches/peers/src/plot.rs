@@ -79,6 +79,8 @@ pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
     for (line, colour) in curve.lines.iter().zip(LINES.iter().cycle()) {
         let points = line.values.iter().map(|values| (values.x, values.median()));
         let stroke = colour.stroke_width(2);
+        // A curve over one place has no line to see.
+        chart.draw_series(points.clone().map(|point| Circle::new(point, 4, colour.filled())))?;
         chart
             .draw_series(LineSeries::new(points, stroke))?
             .label(&line.name)
