@@ -9,10 +9,11 @@ use tensor_core::dynamic::{DynRecord, MAX_VIEW_RANK};
 
 use crate::copied::{Reason, count};
 use crate::dtype::ml_dtypes_name;
+use crate::element;
 use crate::errors::raise;
 use crate::field::Field;
 use crate::record::Handle;
-use crate::source::{Source, Value};
+use crate::source::{Source, Value, is_number};
 use crate::{strided, torch};
 
 /// Copies `value` into field `index` and marks it as present.
@@ -25,6 +26,9 @@ pub(crate) fn assign(
     index: usize,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    if is_one(handle, index) && is_number(value) {
+        return assign_number(py, handle, index, value);
+    }
     let (dtype, shape) = handle.with(py, |record| {
         writable(handle, index)?;
         let view = record.field(index)?;
@@ -65,6 +69,28 @@ pub(crate) fn assign(
         false => handle.with_detached(py, copy)?,
     }
     Ok(())
+}
+
+/// Whether a field is one element whatever its record says.
+fn is_one(handle: &Handle, index: usize) -> bool {
+    handle.schema().fields()[index].shape().rank() == 0 && handle.run().is_none_or(|records| records == 1)
+}
+
+/// As [`assign`] of a Python number to a field of one element, which is what most answers are: nothing is looked at twice.
+fn assign_number(py: Python<'_>, handle: &Handle, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let declared = &handle.schema().fields()[index];
+    let (dtype, size) = (declared.dtype(), declared.dtype().size());
+    let bytes = element::encode(declared.name(), dtype, value);
+    handle.with(py, |record| {
+        writable(handle, index)?;
+        let (view, bytes) = (record.field(index)?, bytes?);
+        // SAFETY: the field is writable, and its one element is valid for the bytes of its dtype while `view` lives. The record
+        // is locked meanwhile, so no other thread can send it or assign to it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), view.ptr().as_ptr(), size) };
+        count(&view, Reason::Assigned, size);
+        record.mark_present(index);
+        Ok(())
+    })
 }
 
 fn writable(handle: &Handle, index: usize) -> Result<(), Error> {

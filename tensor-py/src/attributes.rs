@@ -9,6 +9,7 @@ use pyo3::{ffi, intern};
 
 use crate::record::Handle;
 use crate::schema::Schema;
+use crate::wait::timeout as seconds;
 
 /// What instances of record classes are made of. Only attributes that the class has can be set.
 #[pyclass(frozen, subclass, weakref, module = "tensorbridge._core")]
@@ -24,12 +25,56 @@ pub(crate) struct Base {
     place: Option<(usize, usize)>,
 }
 
+/// A record of class `class`, whose calls give records of class `reply`. As `class._wrap(handle, reply)`, which takes twice as long.
+///
+/// # Errors
+/// `TypeError` when it is no class of records, `MemoryError`.
+pub(crate) fn record<'py>(
+    handle: Handle,
+    class: &Bound<'py, PyType>,
+    reply: Option<&Bound<'py, PyType>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let base = py.get_type::<Base>();
+    if !class.is_subclass(&base)? {
+        return Err(PyTypeError::new_err(format!("expected a tb.Record class, found {class}")));
+    }
+    let arguments = (Bound::new(py, handle)?, reply).into_pyobject(py)?;
+    // SAFETY: the slot is that of a class with a `#[new]`, so it is such a function. It makes instances of any class whose
+    // base it is, checked above: all that Python code can add to it is a dictionary. What it gives is new.
+    unsafe {
+        let slot = ffi::PyType_GetSlot(base.as_type_ptr(), ffi::Py_tp_new);
+        let make: ffi::newfunc = std::mem::transmute(slot);
+        let made = make(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
+
+impl Base {
+    pub(crate) fn handle(&self) -> &Handle {
+        self.handle.get()
+    }
+}
+
 #[pymethods]
 impl Base {
     #[new]
     #[pyo3(signature = (handle, reply = None, place = None))]
     fn new(handle: Py<Handle>, reply: Option<Py<PyType>>, place: Option<(usize, usize)>) -> Base {
         Base { handle, reply, place }
+    }
+
+    /// Calls with it and waits for the reply, for as long as the client says (`own`) or for `timeout`.
+    fn _call<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>, own: bool) -> PyResult<Bound<'py, PyAny>> {
+        let (py, base) = (slf.py(), slf.get());
+        if base.place.is_some() {
+            slf.call_method0(intern!(py, "_check_whole"))?;
+        }
+        let handle = base.handle();
+        let timeout = if own { handle.own_timeout() } else { seconds(timeout)? };
+        let reply = handle.call_for(py, timeout)?;
+        let class = base.reply.as_ref().expect("what a client loaned has a class of replies");
+        record(reply, class.bind(py), None)
     }
 
     fn __setattr__(

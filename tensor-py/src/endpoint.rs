@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tensor_core::dynamic::{
     Batching, Copied, DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions,
-    Gather, supervisor,
+    Gather, LookAround, supervisor,
 };
 use tensor_core::{Error, RemoteError};
 
+use crate::attributes::{Base, record};
 use crate::copied::{Reason, count, note};
 use crate::errors::raise;
 use crate::metrics::Metrics;
@@ -157,6 +159,9 @@ fn received_run<T>(record: DynRecord, port: &Port<T>) -> Handle {
     Handle::received(record, port)
 }
 
+type Class<'a, 'py> = &'a Bound<'py, PyType>;
+type Given<'py> = PyResult<Bound<'py, PyAny>>;
+
 /// The name that an error uses for a class.
 const fn lower(class: &str) -> &'static str {
     match class.as_bytes()[0] {
@@ -174,15 +179,20 @@ endpoint!(Sender, DynSender, "Sends records.", {
         Ok(self.port.get()?.dropped())
     }
 
-    fn loan(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+    fn loan<'py>(&self, timeout: Option<f64>, record_class: Class<'_, 'py>) -> Given<'py> {
         let (sender, timeout) = (self.port.get()?, seconds(timeout)?);
-        let record = detached(py, || self.port.glance(), |look| sender.loan(timeout, look))?;
-        Ok(Handle::new(record, Origin::Sender(Arc::clone(&self.port))))
+        // At first without letting others run: mostly there is one.
+        let loaned = match sender.try_loan() {
+            Ok(Some(loaned)) => loaned,
+            _ => detached(record_class.py(), || self.port.glance(), |look| sender.loan(timeout, look))?,
+        };
+        record(Handle::new(loaned, Origin::Sender(Arc::clone(&self.port))), record_class, None)
     }
 
-    fn try_loan(&self) -> PyResult<Option<Handle>> {
-        let record = self.port.get()?.try_loan().map_err(raise)?;
-        Ok(record.map(|record| Handle::new(record, Origin::Sender(Arc::clone(&self.port)))))
+    fn try_loan<'py>(&self, record_class: Class<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let loaned = self.port.get()?.try_loan().map_err(raise)?;
+        let origin = || Origin::Sender(Arc::clone(&self.port));
+        loaned.map(|loaned| record(Handle::new(loaned, origin()), record_class, None)).transpose()
     }
 
     /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
@@ -193,15 +203,31 @@ endpoint!(Sender, DynSender, "Sends records.", {
 });
 
 endpoint!(Client, DynClient, "Calls a service.", {
-    fn loan(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+    fn loan<'py>(
+        &self,
+        timeout: Option<f64>,
+        record_class: Class<'_, 'py>,
+        reply_class: Class<'_, 'py>,
+    ) -> Given<'py> {
         let (client, timeout) = (self.port.get()?, seconds(timeout)?);
-        let record = detached(py, || self.port.glance(), |look| client.loan(timeout, look))?;
-        Ok(Handle::new(record, Origin::Client(Arc::clone(&self.port))))
+        // At first without letting others run: mostly there is one.
+        let loaned = match client.try_loan() {
+            Ok(Some(loaned)) => loaned,
+            _ => detached(record_class.py(), || self.port.glance(), |look| client.loan(timeout, look))?,
+        };
+        record(Handle::new(loaned, Origin::Client(Arc::clone(&self.port))), record_class, Some(reply_class))
     }
 
-    fn try_loan(&self) -> PyResult<Option<Handle>> {
-        let record = self.port.get()?.try_loan().map_err(raise)?;
-        Ok(record.map(|record| Handle::new(record, Origin::Client(Arc::clone(&self.port)))))
+    fn try_loan<'py>(
+        &self,
+        record_class: Class<'_, 'py>,
+        reply_class: Class<'_, 'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let loaned = self.port.get()?.try_loan().map_err(raise)?;
+        let origin = || Origin::Client(Arc::clone(&self.port));
+        loaned
+            .map(|loaned| record(Handle::new(loaned, origin()), record_class, Some(reply_class)))
+            .transpose()
     }
 
     /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
@@ -212,30 +238,43 @@ endpoint!(Client, DynClient, "Calls a service.", {
 });
 
 endpoint!(Receiver, DynReceiver, "Receives records.", {
-    fn receive(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
+    fn receive<'py>(&self, timeout: Option<f64>, record_class: Class<'_, 'py>) -> Given<'py> {
         let (receiver, timeout) = (self.port.get()?, seconds(timeout)?);
-        let record = detached(py, || self.port.glance(), |look| receiver.receive(timeout, look))?;
-        Ok(Handle::received(record, &self.port))
+        let received =
+            detached(record_class.py(), || self.port.glance(), |look| receiver.receive(timeout, look))?;
+        record(Handle::received(received, &self.port), record_class, None)
     }
 
-    fn try_receive(&self) -> PyResult<Option<Handle>> {
-        let record = self.port.get()?.try_receive().map_err(raise)?;
-        Ok(record.map(|record| Handle::received(record, &self.port)))
+    fn try_receive<'py>(&self, record_class: Class<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let received = self.port.get()?.try_receive().map_err(raise)?;
+        received
+            .map(|received| record(Handle::received(received, &self.port), record_class, None))
+            .transpose()
     }
 
     /// Up to `max` records as one run.
-    fn receive_many(&self, py: Python<'_>, max: isize, timeout: Option<f64>) -> PyResult<Handle> {
+    fn receive_many<'py>(
+        &self,
+        max: isize,
+        timeout: Option<f64>,
+        record_class: Class<'_, 'py>,
+    ) -> Given<'py> {
         let (receiver, max, timeout) = (self.port.get()?, at_least_one(max)?, seconds(timeout)?);
-        let record = detached(py, || self.port.glance(), |look| receiver.receive_many(max, timeout, look))?;
-        Ok(received_run(record, &self.port))
+        let wait = |look: LookAround<'_>| receiver.receive_many(max, timeout, look);
+        let received = detached(record_class.py(), || self.port.glance(), wait)?;
+        record(received_run(received, &self.port), record_class, None)
     }
 
     /// Up to `max` records as one run, if there are any now.
-    fn try_receive_many(&self, py: Python<'_>, max: isize) -> PyResult<Option<Handle>> {
+    fn try_receive_many<'py>(
+        &self,
+        max: isize,
+        record_class: Class<'_, 'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (receiver, max) = (self.port.get()?, at_least_one(max)?);
         // Detached: filling up records of different lengths may take a while.
-        let record = py.detach(|| receiver.try_receive_many(max)).map_err(raise)?;
-        Ok(record.map(|record| received_run(record, &self.port)))
+        let received = record_class.py().detach(|| receiver.try_receive_many(max)).map_err(raise)?;
+        received.map(|received| record(received_run(received, &self.port), record_class, None)).transpose()
     }
 
     /// As `receive`, under way; `mailbox` gets `token` when it is worth a look.
@@ -248,27 +287,28 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
 endpoint!(Server, DynServer, "Answers calls.", {
     /// The next requests, up to `max` that may have been waited for `max_wait` seconds, and the replies to fill, both runs; None
     /// once `stop` was called.
-    #[pyo3(signature = (timeout, max = 1, max_wait = 0.0, gather = "auto"))]
-    fn receive(
+    fn receive<'py>(
         &self,
-        py: Python<'_>,
         timeout: Option<f64>,
-        max: isize,
-        max_wait: f64,
-        gather: &str,
-    ) -> PyResult<Option<(Handle, Handle)>> {
+        batching: (isize, f64, &str),
+        record_class: Class<'_, 'py>,
+        reply_class: Class<'_, 'py>,
+    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         let (server, timeout) = (self.port.get()?, seconds(timeout)?);
+        let (max, max_wait, gather) = batching;
         let max_wait = seconds(Some(max_wait))?.unwrap_or(Duration::MAX);
         let batching = Batching::up_to(at_least_one(max)?).max_wait(max_wait).gather(gather_of(gather)?);
         if self.port.is_stopping() {
             return Ok(None);
         }
-        match detached(py, || self.port.glance(), |look| server.receive_many(batching, timeout, look)) {
+        let wait = |look: LookAround<'_>| server.receive_many(batching, timeout, look);
+        match detached(record_class.py(), || self.port.glance(), wait) {
             Ok(DynExchange { request, reply, gathered }) => {
                 count(&request, Reason::Padded, request.filled_bytes());
                 note(Reason::Hole, gathered);
-                let handle = |record| Handle::received(record, &self.port);
-                Ok(Some((handle(request), handle(reply))))
+                let request = record(Handle::received(request, &self.port), record_class, None)?;
+                let reply = record(Handle::received(reply, &self.port), reply_class, None)?;
+                Ok(Some((request, reply)))
             }
             Err(_) if self.port.is_stopping() => Ok(None),
             Err(error) => Err(error),
@@ -276,7 +316,7 @@ endpoint!(Server, DynServer, "Answers calls.", {
     }
 
     /// Sends the answer. Both records are released.
-    fn answer(&self, py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<()> {
+    fn answer(&self, py: Python<'_>, request: &Base, reply: &Base) -> PyResult<()> {
         let exchange = exchange(py, request, reply)?;
         let mut copied = Copied::default();
         // Detached where there may be something to copy.
@@ -292,8 +332,8 @@ endpoint!(Server, DynServer, "Answers calls.", {
     fn fail(
         &self,
         py: Python<'_>,
-        request: &Handle,
-        reply: &Handle,
+        request: &Base,
+        reply: &Base,
         type_name: String,
         message: String,
         traceback: String,
@@ -336,8 +376,8 @@ pub(crate) fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {
 }
 
 /// The two halves of an exchange, back together.
-fn exchange(py: Python<'_>, request: &Handle, reply: &Handle) -> PyResult<DynExchange> {
-    let (request, reply) = (request.take(py, "answered")?, reply.take(py, "answered")?);
+fn exchange(py: Python<'_>, request: &Base, reply: &Base) -> PyResult<DynExchange> {
+    let (request, reply) = (request.handle().take(py, "answered")?, reply.handle().take(py, "answered")?);
     Ok(DynExchange { request, reply, gathered: 0 })
 }
 

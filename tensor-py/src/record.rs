@@ -1,6 +1,7 @@
 //! A record as Python holds it: until it is sent, called or let go of.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -364,22 +365,7 @@ impl Handle {
 
     /// Calls with the record and waits for the reply. When it lacks something, it stays as it is and can be called later.
     fn call(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
-        let Origin::Client(port) = &self.origin else {
-            return Err(self.refuse("from a Client can be called"));
-        };
-        let timeout = seconds(timeout)?;
-        let client = port.get()?;
-        let record = self.take(py, "called")?;
-        let reply = detached_with(py, || Ok(()), |look| client.call(record, port.strict, timeout, look));
-        match reply {
-            Ok(reply) => Ok(Handle::received(reply, port)),
-            Err(Ended::Raised(error)) => Err(error),
-            Err(Ended::Failed(failed)) => {
-                let (error, record) = *failed;
-                self.put_back(py, record);
-                Err(raise(error))
-            }
-        }
+        self.call_for(py, seconds(timeout)?)
     }
 
     /// As `call`, under way; `mailbox` gets `token` when it is worth a look.
@@ -409,15 +395,39 @@ impl Handle {
     /// The timeout that a call of this record has unless it names one.
     #[getter]
     fn timeout(&self) -> Option<f64> {
-        match &self.origin {
-            Origin::Nobody => None,
-            Origin::Sender(port) => port.timeout.map(|timeout| timeout.as_secs_f64()),
-            Origin::Client(port) => port.timeout.map(|timeout| timeout.as_secs_f64()),
-        }
+        self.own_timeout().map(|timeout| timeout.as_secs_f64())
     }
 }
 
 impl Handle {
+    /// As [`Handle::timeout`].
+    pub(crate) fn own_timeout(&self) -> Option<Duration> {
+        match &self.origin {
+            Origin::Nobody => None,
+            Origin::Sender(port) => port.timeout,
+            Origin::Client(port) => port.timeout,
+        }
+    }
+
+    /// As [`Handle::call`], for a timeout that was read.
+    pub(crate) fn call_for(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Handle> {
+        let Origin::Client(port) = &self.origin else {
+            return Err(self.refuse("from a Client can be called"));
+        };
+        let client = port.get()?;
+        let record = self.take(py, "called")?;
+        let reply = detached_with(py, || Ok(()), |look| client.call(record, port.strict, timeout, look));
+        match reply {
+            Ok(reply) => Ok(Handle::received(reply, port)),
+            Err(Ended::Raised(error)) => Err(error),
+            Err(Ended::Failed(failed)) => {
+                let (error, record) = *failed;
+                self.put_back(py, record);
+                Err(raise(error))
+            }
+        }
+    }
+
     fn put_back(&self, py: Python<'_>, record: Option<DynRecord>) {
         if let Some(record) = record {
             *self.lock(py) = State::Live(record);

@@ -147,7 +147,8 @@ impl<'py> Value<'py> {
     }
 }
 
-fn is_number(value: &Bound<'_, PyAny>) -> bool {
+/// Whether it is a number of Python's own.
+pub(crate) fn is_number(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyFloat>()
         || value.is_instance_of::<PyInt>()
         || value.is_instance_of::<PyBool>()

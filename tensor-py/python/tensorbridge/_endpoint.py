@@ -237,8 +237,7 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
         Raises:
             Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them.
         """
-        handle = self._connect().loan(self._seconds(timeout))
-        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().loan(self._seconds(timeout), self._request)  # type: ignore[arg-type, return-value]
 
     async def loan_async(self, *, timeout: Timeout = DEFAULT) -> R:
         """As `loan`, awaited. Those that ask first have their slot first; a task that is cancelled keeps none."""
@@ -247,8 +246,7 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
 
     def try_loan(self) -> R | None:
         """A slot to fill, if one is free now."""
-        handle = self._connect().try_loan()
-        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().try_loan(self._request)  # type: ignore[arg-type, return-value]
 
     def send(self, *, timeout: Timeout = DEFAULT, **values: Any) -> None:
         """Loans a slot, assigns the values to its fields and dimensions, and sends it."""
@@ -310,8 +308,7 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
             Timeout: there is none within the timeout.
             HostDied: the host is gone and no record is left.
         """
-        handle = self._connect().receive(self._seconds(timeout))
-        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().receive(self._seconds(timeout), self._request)  # type: ignore[arg-type, return-value]
 
     async def receive_async(self, *, timeout: Timeout = DEFAULT) -> R:
         """As `receive`, awaited. A task that is cancelled takes no record with it."""
@@ -320,8 +317,7 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
 
     def try_receive(self) -> R | None:
         """The record that was sent first, if there is one now."""
-        handle = self._connect().try_receive()
-        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().try_receive(self._request)  # type: ignore[arg-type, return-value]
 
     def receive_many(self, max: int, *, timeout: Timeout = DEFAULT) -> R:
         """Up to `max` records as one run, without a copy.
@@ -344,13 +340,11 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
             Timeout: there is none within the timeout.
             HostDied: the host is gone and no record is left.
         """
-        handle = self._connect().receive_many(max, self._seconds(timeout))
-        return self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().receive_many(max, self._seconds(timeout), self._request)  # type: ignore[arg-type, return-value]
 
     def try_receive_many(self, max: int) -> R | None:
         """Up to `max` records as one run, if there are any now."""
-        handle = self._connect().try_receive_many(max)
-        return None if handle is None else self._request._wrap(handle)  # type: ignore[union-attr, return-value]
+        return self._connect().try_receive_many(max, self._request)  # type: ignore[arg-type, return-value]
 
     def batches(self, max: int) -> Iterator[R]:
         """Runs of up to `max` records, until the host is gone."""
@@ -464,8 +458,10 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them, and
                 `budget` is `max_slots` when this client itself holds as many as it may.
         """
-        handle = self._connect().loan(self._seconds(timeout))
-        return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
+        # Without a call that is not needed: this is on the way of every call.
+        port = self._port or self._connect()
+        seconds = self.timeout if timeout is DEFAULT else timeout
+        return port.loan(seconds, self._request, self._reply)  # type: ignore[arg-type, return-value]
 
     async def loan_async(self, *, timeout: Timeout = DEFAULT) -> Req:
         """As `loan`, awaited. Those that ask first have their slot first; a task that is cancelled keeps none."""
@@ -474,10 +470,7 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
 
     def try_loan(self) -> Req | None:
         """A slot to fill, if one is free now."""
-        handle = self._connect().try_loan()
-        if handle is None:
-            return None
-        return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
+        return self._connect().try_loan(self._request, self._reply)  # type: ignore[arg-type, return-value]
 
     def call(
         self,

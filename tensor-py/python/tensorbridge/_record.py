@@ -6,7 +6,7 @@ import inspect
 import sys
 import traceback
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
@@ -126,11 +126,6 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             raise TypeError(f"{type(self).__name__} is nested in another record: it comes and goes with that one")
 
     @classmethod
-    def _maker(cls) -> Callable[[_core.Handle], Self]:
-        """`_wrap` without a reply, for those in a hurry."""
-        return partial(_new, cls)
-
-    @classmethod
     def empty(cls, n: int) -> Self:
         """A run of `n` records in this process's own memory, zeroed and with nothing present.
 
@@ -169,15 +164,15 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Timeout, HostDied, WorkerDied: nobody answered.
             Released: it was called with before.
         """
+        if traceparent is not None:
+            self._check_whole()
+            self._handle.set_trace(traceparent)
+        if not _trace.in_use():
+            return self._call(None, True) if isinstance(timeout, _Default) else self._call(timeout, False)
         self._check_whole()
         seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
-        if traceparent is not None:
-            self._handle.set_trace(traceparent)
-        if _trace.in_use():
-            with _trace.calling(self._handle) as answered:
-                reply = answered(self._handle.call(seconds))
-        else:
-            reply = self._handle.call(seconds)
+        with _trace.calling(self._handle) as answered:
+            reply = answered(self._handle.call(seconds))
         assert self._reply is not None, "only a client's loans can be called"
         return self._reply._wrap(reply)
 

@@ -95,25 +95,24 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         """
         port = self._connect()
         receive, answer = port.receive, port.answer
-        # What is called for each request is kept at hand: a call costs a few microseconds.
-        request_of: Callable[[_core.Handle], Any] = self._request._maker()  # type: ignore[union-attr]
-        reply_of: Callable[[_core.Handle], Any] = self._reply._maker()  # type: ignore[union-attr]
+        batching = (max_batch, max_wait, gather)
+        classes: tuple[type[Req], type[Rep]] = (self._request, self._reply)  # type: ignore[assignment]
         check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
         answering = partial(_checked, handler) if check else handler
         with _InferenceMode() as inference:
             while True:
                 try:
-                    if (exchange := receive(None, max_batch, max_wait, gather)) is None:
+                    if (exchange := receive(None, batching, *classes)) is None:
                         return
                     asked, filled = exchange
                     if not inference.entered:
                         inference.follow_imports()
                     try:
                         if _trace.in_use():
-                            with _trace.serving(self.name, asked):
-                                answering(request_of(asked), reply_of(filled))
+                            with _trace.serving(self.name, asked._handle):
+                                answering(asked, filled)
                         else:
-                            answering(request_of(asked), reply_of(filled))
+                            answering(asked, filled)
                     except BaseException as error:
                         _fail(port, asked, filled, error)
                         if isinstance(error, KeyboardInterrupt):
@@ -130,7 +129,7 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
                 exchange = asked = filled = None  # type: ignore[assignment]
 
 
-def _fail(port: _core.Server, asked: _core.Handle, filled: _core.Handle, error: BaseException) -> None:
+def _fail(port: _core.Server, asked: Record, filled: Record, error: BaseException) -> None:
     """Tells the caller of an exception, and lets go of everything that it keeps alive."""
     # The frames of this package are no news to whoever wrote the handler.
     trace = error.__traceback__
