@@ -1,7 +1,7 @@
 //! How long the bridge itself takes, beside what the machine allows, measured in the same run.
 //!
 //! `cargo xtask bench` runs it; `-- --quick` takes a tenth of the repetitions, `--only
-//! steps|calls|sizes|pool|runs|batching|open|async|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
+//! steps|calls|sizes|pool|runs|batching|models|open|async|python` one part, `--json FILE` writes the figures, `--svg FILE` draws them.
 
 mod support;
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use support::awaited::{Awaited, Trivial, answer};
 use support::limits::{self, Bare};
 use support::peer::{Peer, pin};
+use support::plot::Curve;
 use support::stats::{Measured, Run, human, time_each, time_groups};
 use tensorbridge::{Channel, Client, PythonWorker, Receiver, Sender, Server, Service, Tensor, WaitStrategy};
 
@@ -97,6 +98,9 @@ fn main() {
     if wanted("batching") {
         support::batching::measure(&mut report, scale);
     }
+    if wanted("models") && interpreter("networks in Python").is_some() {
+        support::models::measure(&mut report, scale);
+    }
     if wanted("open") {
         open(&mut report, scale);
     }
@@ -108,7 +112,7 @@ fn main() {
     }
     report.summary();
     if let Some(path) = after("--svg") {
-        support::plot::draw(path.as_ref(), &report.rows).expect("the picture can be written");
+        support::plot::draw(path.as_ref(), &report.rows, &report.curves).expect("the picture can be written");
     }
     if let Some(path) = after("--json") {
         std::fs::write(path, report.json()).expect("the report can be written");
@@ -163,6 +167,8 @@ struct Report {
     rows: Vec<Measured>,
     /// What is no time: its name, the figure, its unit.
     figures: Vec<(String, f64, &'static str)>,
+    /// The same figures over an axis, to be drawn.
+    curves: Vec<Curve>,
 }
 
 impl Report {
@@ -190,6 +196,10 @@ impl Report {
     fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
         println!("{name:<58} {value:>10.1} {unit}");
         self.figures.push((name.to_owned(), value, unit));
+    }
+
+    fn curve(&mut self, title: String, lines: Vec<(&'static str, Vec<(f64, f64)>)>) {
+        self.curves.push(Curve { title, lines });
     }
 
     fn p50(&self, name: &str) -> f64 {

@@ -1,24 +1,24 @@
-//! What batching gives: how full the runs of closed-loop clients are, and calls a second with it and without.
+//! What batching gives: how full the runs of closed-loop clients are, what has to be gathered, and calls a second with it and
+//! without.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use tensorbridge::{Batching, Client, Server, Service, Tensor};
+use tensorbridge::{Batching, Server, Service, Tensor};
 
+use super::callers::{CLIENTS, Compared, Seen, call_again, micros};
 use crate::{Report, unique};
 
 /// A row of a small network's input: 1 KB.
 #[derive(Tensor)]
 #[tensor(name = "bench.features")]
-struct Features {
+pub(crate) struct Features {
     inputs: [f32; 256],
 }
 
 /// A row of its output.
 #[derive(Tensor)]
 #[tensor(name = "bench.scores")]
-struct Scores {
+pub(crate) struct Scores {
     outputs: [f32; 64],
 }
 
@@ -41,14 +41,6 @@ impl Mlp {
     fn run(&self, rows: ndarray::ArrayView2<'_, f32>) -> ndarray::Array2<f32> {
         rows.dot(&self.first).mapv(|value| value.max(0.0)).dot(&self.second)
     }
-}
-
-/// What the clients of one measurement saw.
-struct Seen {
-    /// Requests of a run, on average.
-    mean: f64,
-    calls_a_second: f64,
-    p99: Duration,
 }
 
 /// What a worker does with a run.
@@ -74,27 +66,38 @@ pub(crate) fn measure(report: &mut Report, scale: usize) {
             );
         }
     }
-    println!("\nmean batch of the same clients, which fill for a while; a run takes 1 ms, max_wait 500 us");
-    for fill in [0, 200, 1000, 5000, 10_000] {
-        let fill = Duration::from_micros(fill);
+    println!("\nthe same clients, which fill for a while; a run takes 1 ms, max_wait 500 us");
+    let (mut lengths, mut gathered) = (Vec::new(), Vec::new());
+    for fill in [0, 200, 500, 1000, 2000, 5000, 10_000] {
+        let filling = Duration::from_micros(fill);
         let batching = Batching::up_to(8).max_wait(Duration::from_micros(500));
-        let seen = closed_loop(16, 32, batching, Work::For(Duration::from_millis(1)), fill, time);
-        report.figure(&format!("mean batch, filling takes {fill:?}"), seen.mean, "requests");
-    }
-    println!("\na small network (256 - 1024 - 64), batching on and off");
-    for clients in [1usize, 4, 16, 64] {
-        for (name, most) in [("off", 1), ("on", 32)] {
-            let slots = clients.max(32).next_multiple_of(32);
-            let seen = closed_loop(clients, slots, Batching::up_to(most), Work::Mlp, Duration::ZERO, time);
-            let what = format!("small network, {clients} clients, batching {name}");
-            report.figure(&what, seen.calls_a_second, "calls/s");
-            report.figure(&format!("{what}, mean batch"), seen.mean, "requests");
-            report.figure(&format!("{what}, p99"), seen.p99.as_secs_f64() * 1e6, "us");
+        let seen = closed_loop(16, 32, batching, Work::For(Duration::from_millis(1)), filling, time);
+        let what = format!("filling takes {filling:?}");
+        report.figure(&format!("mean batch, {what}"), seen.mean, "requests");
+        report.figure(&format!("gathered bytes, {what}"), 100.0 * seen.gathered, "%");
+        report.figure(&format!("call without its filling, p50, {what}"), micros(seen.p50), "us");
+        report.figure(&format!("call without its filling, p99, {what}"), micros(seen.p99), "us");
+        if fill > 0 {
+            lengths.push((fill as f64 / 1e3, seen.mean));
+            gathered.push((fill as f64 / 1e3, 100.0 * seen.gathered));
         }
     }
+    let clients = "16 clients, at most 8 in a run of 1 ms";
+    report.curve(format!("Mean batch by ms of filling: {clients}"), vec![("requests", lengths)]);
+    report.curve(format!("Gathered bytes in % by ms of filling: {clients}"), vec![("hole", gathered)]);
+    println!("\na small network (256 - 1024 - 64) in Rust, batching on and off");
+    let mut compared = Compared::new("small network in Rust");
+    for clients in CLIENTS {
+        for (on, most) in [(false, 1), (true, 32)] {
+            let slots = clients.max(32).next_multiple_of(32);
+            let seen = closed_loop(clients, slots, Batching::up_to(most), Work::Mlp, Duration::ZERO, time);
+            compared.add(report, clients, on, &seen);
+        }
+    }
+    compared.draw(report);
 }
 
-/// Clients in threads that call again as soon as they have their reply, for so long.
+/// Clients of a service that this process answers in another thread.
 fn closed_loop(
     clients: usize,
     slots: usize,
@@ -109,11 +112,8 @@ fn closed_loop(
         .ring_order(true)
         .create()
         .expect("a fresh name, and memory");
-    let (runs, rows, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let server = Server::<Features, Scores>::builder(&name).connect().expect("the host is there");
     let mlp = Mlp::new();
-    let mut latencies = Histogram::<u64>::new(3).expect("three digits");
-    let begin = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             server.serve_many(batching, |asked, answers| {
@@ -127,45 +127,16 @@ fn closed_loop(
                         answers.outputs_mut().copy_from_slice(scores.as_slice().expect("compact"));
                     }
                 }
-                // The last runs are short because the clients end.
-                if !stop.load(Ordering::Relaxed) {
-                    runs.fetch_add(1, Ordering::Relaxed);
-                    rows.fetch_add(asked.len() as u64, Ordering::Relaxed);
-                }
                 Ok::<(), std::convert::Infallible>(())
             })
         });
-        let callers: Vec<_> = (0..clients)
-            .map(|_| {
-                scope.spawn(|| {
-                    let client =
-                        Client::<Features, Scores>::builder(&name).connect().expect("the host is there");
-                    let mut seen = Histogram::<u64>::new(3).expect("three digits");
-                    while !stop.load(Ordering::Relaxed) {
-                        let start = Instant::now();
-                        let mut features = client.loan().expect("a free slot");
-                        features.inputs_mut().fill(0.5);
-                        if !fill.is_zero() {
-                            std::thread::sleep(fill);
-                        }
-                        drop(features.call().expect("an answer"));
-                        seen.record(start.elapsed().as_nanos() as u64).expect("within bounds");
-                    }
-                    seen
-                })
-            })
-            .collect();
-        std::thread::sleep(time);
-        stop.store(true, Ordering::Relaxed);
-        for caller in callers {
-            latencies.add(caller.join().expect("a caller that ended")).expect("the same bounds");
-        }
+        let seen = call_again(&service, &name, clients, time, |features| {
+            features.inputs_mut().fill(0.5);
+            if !fill.is_zero() {
+                std::thread::sleep(fill);
+            }
+        });
         drop(service);
-    });
-    let (runs, rows) = (runs.into_inner(), rows.into_inner());
-    Seen {
-        mean: rows as f64 / runs.max(1) as f64,
-        calls_a_second: rows as f64 / begin.elapsed().as_secs_f64(),
-        p99: Duration::from_nanos(latencies.value_at_quantile(0.99)),
-    }
+        seen
+    })
 }

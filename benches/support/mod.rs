@@ -2,8 +2,10 @@
 
 pub(crate) mod awaited;
 pub(crate) mod batching;
+pub(crate) mod callers;
 pub(crate) mod crowd;
 pub(crate) mod limits;
+pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod peer;
 pub(crate) mod plot;

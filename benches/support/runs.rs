@@ -1,14 +1,18 @@
 //! What a batch costs: taking neighbouring records and giving them back, beside copying them into one tensor.
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tensorbridge::{Channel, ReceivedRun, Receiver, Sender, WaitStrategy};
+use tensorbridge::{
+    Channel, Client, ReceivedRun, Receiver, Records, RequestRun, Sender, Server, Service, WaitStrategy,
+};
 
 use super::peer::pin;
 use super::stats::{Run, time_each_after};
-use crate::{Kilobyte, Photo, Report, Untouched, unique};
+use crate::{Kilobyte, Number, Photo, Report, Untouched, unique};
 
 /// The slots of the ring: two runs of the longest.
 const SLOTS: usize = 128;
@@ -27,17 +31,23 @@ pub(crate) fn measure(report: &mut Report, scale: usize) {
 }
 
 fn batches<R: Untouched>(report: &mut Report, size: &str, records: usize, rounds: usize) {
-    let bytes = R::SCHEMA.field_size(0).expect("it fits");
     report.measure(&format!("take {records} of {size} sent by another core, untouched"), || {
-        between_cores::<R>(records, rounds, Step::Take)
+        between_cores::<R, OneWay<R>>(records, rounds, Step::Take)
+    });
+    report.measure(&format!("take {records} calls with {size}, untouched"), || {
+        between_cores::<R, Calls<R>>(records, rounds / 4, Step::Take)
     });
     report.measure(&format!("give {records} of {size} back, untouched"), || {
-        between_cores::<R>(records, rounds, Step::GiveBack)
+        between_cores::<R, OneWay<R>>(records, rounds, Step::GiveBack)
     });
+    let bytes = R::SCHEMA.field_size(0).expect("it fits");
     let mut tensor = vec![0u8; records * bytes];
+    let rounds = (rounds / records).max(10);
     report.measure(&format!("copy {records} of {size} into one tensor"), || {
-        let rounds = (rounds / records).max(10);
-        between_cores::<R>(records, rounds, Step::Copy(&mut tensor))
+        between_cores::<R, OneWay<R>>(records, rounds, Step::Copy(&mut tensor))
+    });
+    report.measure(&format!("copy {records} calls with {size} into one tensor"), || {
+        between_cores::<R, Calls<R>>(records, rounds, Step::Copy(&mut tensor))
     });
 }
 
@@ -49,12 +59,105 @@ enum Step<'a> {
     Copy(&'a mut [u8]),
 }
 
-fn between_cores<R: Untouched>(records: usize, rounds: usize, mut timed: Step<'_>) -> Run {
+/// An arena and the side that takes.
+trait Taker<R: Untouched>: Sized {
+    /// Records that were taken together.
+    type Taken;
+
+    fn start(name: &str) -> Self;
+
+    /// Sends so many records and leaves them to be taken, each time it is called.
+    fn sender(name: &str, records: usize) -> impl FnMut();
+
+    fn take(&self, records: usize) -> Self::Taken;
+
+    fn records(taken: &Self::Taken) -> &Records<R>;
+}
+
+struct OneWay<R: Untouched> {
+    _channel: Channel<R>,
+    receiver: Receiver<R>,
+}
+
+impl<R: Untouched> Taker<R> for OneWay<R> {
+    type Taken = ReceivedRun<R>;
+
+    fn start(name: &str) -> Self {
+        let channel = Channel::builder(name).slots(SLOTS).ring_order(true).create().expect("a fresh name");
+        let receiver = Receiver::builder(name).wait(WaitStrategy::Spin).connect().expect("the host");
+        OneWay { _channel: channel, receiver }
+    }
+
+    fn sender(name: &str, records: usize) -> impl FnMut() {
+        let sender = Sender::<R>::builder(name).connect().expect("the host");
+        move || {
+            for _ in 0..records {
+                let mut record = sender.loan().expect("a free slot");
+                R::first_byte(&mut record)[0] = 1;
+                record.send().expect("complete");
+            }
+        }
+    }
+
+    fn take(&self, records: usize) -> ReceivedRun<R> {
+        self.receiver.receive_many(records).expect("just sent")
+    }
+
+    fn records(taken: &ReceivedRun<R>) -> &Records<R> {
+        taken
+    }
+}
+
+struct Calls<R: Untouched> {
+    _service: Service<R, Number>,
+    server: Server<R, Number>,
+}
+
+impl<R: Untouched> Taker<R> for Calls<R> {
+    type Taken = RequestRun<R, Number>;
+
+    fn start(name: &str) -> Self {
+        let service = Service::builder(name).slots(SLOTS).ring_order(true).create().expect("a fresh name");
+        let server = Server::builder(name).wait(WaitStrategy::Spin).connect().expect("the host");
+        Calls { _service: service, server }
+    }
+
+    fn sender(name: &str, records: usize) -> impl FnMut() {
+        let client = Client::<R, Number>::builder(name).connect().expect("the host");
+        let mut calls: Vec<Pin<Box<dyn Future<Output = bool>>>> = Vec::with_capacity(records);
+        move || {
+            let mut context = Context::from_waker(Waker::noop());
+            // The server let go of the last ones, without an answer.
+            for mut call in calls.drain(..) {
+                while call.as_mut().poll(&mut context).is_pending() {
+                    std::hint::spin_loop();
+                }
+            }
+            for _ in 0..records {
+                let mut request = client.loan().expect("a free slot");
+                R::first_byte(&mut request)[0] = 1;
+                let call = request.call_async();
+                calls.push(Box::pin(async { call.await.is_ok() }));
+                let sent = calls.last_mut().expect("just pushed").as_mut().poll(&mut context);
+                assert!(sent == Poll::Pending, "nobody answers");
+            }
+        }
+    }
+
+    fn take(&self, records: usize) -> RequestRun<R, Number> {
+        self.server.receive_many(records).expect("just sent")
+    }
+
+    fn records(taken: &RequestRun<R, Number>) -> &Records<R> {
+        taken.requests()
+    }
+}
+
+fn between_cores<R: Untouched, T: Taker<R>>(records: usize, rounds: usize, mut timed: Step<'_>) -> Run {
     let name = unique("runs");
-    let _channel = Channel::<R>::builder(&name).slots(SLOTS).ring_order(true).create().expect("a fresh name");
-    let receiver = Receiver::<R>::builder(&name).wait(WaitStrategy::Spin).connect().expect("the host");
+    let taker = T::start(&name);
     let (asked, sent) = (AtomicU64::new(0), AtomicU64::new(0));
-    let held: Cell<Option<ReceivedRun<R>>> = Cell::new(None);
+    let held: Cell<Option<T::Taken>> = Cell::new(None);
     let wait_for = |count: &AtomicU64, value| {
         while count.load(Ordering::Acquire) != value {
             std::hint::spin_loop();
@@ -64,7 +167,7 @@ fn between_cores<R: Untouched>(records: usize, rounds: usize, mut timed: Step<'_
     std::thread::scope(|scope| {
         scope.spawn(|| {
             pin(Some(1));
-            let sender = Sender::<R>::builder(&name).connect().expect("the host");
+            let mut send = T::sender(&name, records);
             let mut round = 0;
             loop {
                 round += 1;
@@ -74,18 +177,14 @@ fn between_cores<R: Untouched>(records: usize, rounds: usize, mut timed: Step<'_
                     }
                     std::hint::spin_loop();
                 }
-                for _ in 0..records {
-                    let mut record = sender.loan().expect("a free slot");
-                    R::first_byte(&mut record)[0] = 1;
-                    record.send().expect("complete");
-                }
+                send();
                 sent.store(round, Ordering::Release);
             }
         });
         pin(Some(0));
         let take = || {
-            let run = receiver.receive_many(records).expect("just sent");
-            assert_eq!(run.len(), records);
+            let run = taker.take(records);
+            assert_eq!(T::records(&run).len(), records);
             run
         };
         let mut prepare = || {
@@ -113,7 +212,8 @@ fn between_cores<R: Untouched>(records: usize, rounds: usize, mut timed: Step<'_
                 || {
                     let run = held.take().expect("just taken");
                     let rows = tensor.chunks_exact_mut(tensor.len() / records);
-                    rows.zip(run.iter()).for_each(|(row, record)| row.copy_from_slice(R::bytes(record)));
+                    let copied = rows.zip(T::records(&run).iter());
+                    copied.for_each(|(row, record)| row.copy_from_slice(R::bytes(record)));
                     std::hint::black_box(&tensor);
                     held.set(Some(run));
                 },

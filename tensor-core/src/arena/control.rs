@@ -80,8 +80,9 @@ pub(crate) struct Block {
     pub(crate) receiver_since: AtomicU32,
     /// How many receivers have died with this record, having taken it alone.
     pub(crate) attempts: AtomicU32,
-    /// 1 once a receiver has died with it: it is taken alone from then on.
-    pub(crate) redelivered: AtomicU32,
+    /// What has become of the record so far, see [`RECEIVER_DIED`] and [`TAKEN_IN_RUN`]. Only whoever holds the slot writes it,
+    /// and the host for a holder that died.
+    history: AtomicU32,
     /// Nanoseconds of the monotonic clock after which nobody waits for the answer; 0 for none.
     pub(crate) deadline: AtomicU64,
 
@@ -95,8 +96,38 @@ pub(crate) struct Block {
     /// Nanoseconds of the monotonic clock when it was sent, of a record that is timed, and of a request where loans are in ring
     /// order; else what was there before.
     pub(crate) sent: AtomicU64,
-    /// 1 while a worker has the request together with others: its death does not count as an attempt.
-    pub(crate) taken_in_run: AtomicU64,
+}
+
+/// A receiver has died with the record: it is taken alone from then on.
+pub(super) const RECEIVER_DIED: u32 = 1;
+
+/// A receiver has the record together with others: its death does not count as an attempt. On the line of the slot's word,
+/// which is the receiver's already: a line more would have to be fetched for each record of a run.
+pub(super) const TAKEN_IN_RUN: u32 = 2;
+
+impl Block {
+    /// Whether a fact is noted of the record.
+    #[inline]
+    pub(super) fn has(&self, fact: u32) -> bool {
+        self.history.load(Ordering::Relaxed) & fact != 0
+    }
+
+    /// Notes a fact besides what is noted.
+    #[inline]
+    pub(super) fn note(&self, fact: u32) {
+        self.history.store(self.history.load(Ordering::Relaxed) | fact, Ordering::Relaxed);
+    }
+
+    /// Notes these facts and no others.
+    #[inline]
+    pub(super) fn note_only(&self, facts: u32) {
+        self.history.store(facts, Ordering::Relaxed);
+    }
+
+    /// Takes a fact back.
+    pub(super) fn unnote(&self, fact: u32) {
+        self.history.store(self.history.load(Ordering::Relaxed) & !fact, Ordering::Relaxed);
+    }
 }
 
 const _: () =
@@ -287,6 +318,14 @@ impl Shared for Control {
         }
         #[cfg(not(all(target_arch = "x86_64", not(miri))))]
         let _ = word;
+    }
+
+    #[inline]
+    fn fetch_ready(&self, most: usize) {
+        let hints = self.ready_hints();
+        if !hints.is_none() && hints.count() <= most {
+            hints.iter_from(0).for_each(|slot| self.fetch(slot));
+        }
     }
 
     #[inline]

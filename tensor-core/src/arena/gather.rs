@@ -73,10 +73,10 @@ pub(super) fn gather_others(
 
 #[cfg(all(test, connects))]
 mod tests {
+    use super::super::control::RECEIVER_DIED;
     use super::super::testing::{SENDER, three};
     use super::super::{Arena, ClaimRun, ops};
     use super::*;
-    use crate::sync::Ordering;
     use crate::wait::Look;
 
     fn send(arena: &Arena, slots: &[usize]) {
@@ -122,7 +122,7 @@ mod tests {
         let [host, _, worker] = three(true, 0);
         send(&host, &[2, 4, 6, 8]);
         for slot in [2, 6] {
-            host.control().block(slot).redelivered.store(1, Ordering::Relaxed);
+            host.control().block(slot).note(RECEIVER_DIED);
         }
         let take = || slots(&worker.try_take_batch(8, Gather::Always, Look::Words).unwrap().unwrap());
         assert_eq!([take(), take(), take()], [vec![2], vec![4, 8], vec![6]]);

@@ -40,6 +40,9 @@ pub(crate) fn take_run(
     look: Look,
     is_alone: impl Fn(usize) -> bool,
 ) -> Option<Vec<Seen>> {
+    if max > 1 {
+        shared.fetch_ready(max);
+    }
     let (slot, word) = take_lowest(shared, me, look)?;
     let first = Seen { slot, word, ticket: ticket(shared, slot) };
     let run =
@@ -54,6 +57,7 @@ fn ticket(shared: &impl Shared, slot: usize) -> Ticket {
     Ticket(shared.ticket(slot).load(Ordering::Relaxed))
 }
 
+#[inline(always)]
 fn ready(shared: &impl Shared, slot: usize) -> Option<Seen> {
     let word = Word(shared.word(slot).load(Ordering::Acquire));
     word.is(Phase::Ready).then(|| Seen { slot, word, ticket: ticket(shared, slot) })
@@ -72,12 +76,26 @@ fn grow(
     for slot in (start..end).filter(|slot| shared.ready_hints().has(*slot)) {
         shared.fetch(slot);
     }
-    let candidate = |slot: usize| ready(shared, slot).filter(|_| !is_alone(slot));
-    let mut near: Vec<Seen> = (start..first.slot).rev().map_while(candidate).collect();
+    let mut near: Vec<Seen> = Vec::with_capacity(end - start);
+    // In loops of their own: what goes through adapters is copied through memory on the way, and each copy waits for the last.
+    for slot in (start..first.slot).rev() {
+        match ready(shared, slot) {
+            Some(seen) if !is_alone(slot) => near.push(seen),
+            _ => break,
+        }
+    }
     near.reverse();
     let at = near.len();
     near.push(first);
-    near.extend((first.slot + 1..end).map_while(candidate));
+    for slot in first.slot + 1..end {
+        match ready(shared, slot) {
+            Some(seen) if !is_alone(slot) => near.push(seen),
+            _ => break,
+        }
+    }
+    if shared.ready_hints().is_none() {
+        near.iter().for_each(|seen| shared.fetch(seen.slot));
+    }
 
     let before = match order {
         RunOrder::OfEachSender if !planted(Bug::GrowsBlindly) => sent_before(shared, &near),

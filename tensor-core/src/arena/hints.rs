@@ -79,6 +79,12 @@ impl<'a> Hints<'a> {
         self.words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
     }
 
+    /// How many hints are set.
+    #[inline]
+    pub(crate) fn count(self) -> usize {
+        self.words.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    }
+
     /// The slots whose hint is set, from `start` round to the slot before it.
     pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + 'a {
         let Hints { words, slots } = self;

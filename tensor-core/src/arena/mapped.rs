@@ -17,7 +17,6 @@ use super::ops;
 use super::queue::Queue;
 use super::recoveries::RecoveryCounts;
 use super::shared::{ON_WORD, Shared};
-use super::transitions::store_if_new;
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
 use crate::memory::{
@@ -328,6 +327,13 @@ impl Arena {
         side: Side,
         now: u64,
     ) -> Result<Claim, Error> {
+        self.note_claim(slot, word, side, now)?;
+        Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
+    }
+
+    /// What a claim of a slot leaves behind, of which the word says that it is this process's.
+    #[inline(always)]
+    pub(super) fn note_claim(&self, slot: usize, word: Word, side: Side, now: u64) -> Result<(), Error> {
         if self.claimed[slot].swap(1, Ordering::AcqRel) != 0 {
             // The word said free, or ready, while this process still holds the slot.
             return Err(self.corrupt(slot, word));
@@ -342,7 +348,7 @@ impl Arena {
         if since.load(Ordering::Relaxed) != now {
             since.store(now, Ordering::Relaxed);
         }
-        Ok(Claim::new(Arc::clone(self), slot, word.generation(), side))
+        Ok(())
     }
 
     /// The READY record that was sent first, or `None`. A request whose caller's deadline has passed is not handed out.
@@ -383,7 +389,6 @@ impl Arena {
         let block = self.control.block(slot);
         block.reply_presence.store(0, Ordering::Relaxed);
         block.status.store(Status::Answered as u32, Ordering::Relaxed);
-        store_if_new(&block.taken_in_run, 0);
         let first_reply_dim = self.request.schema.dims().len();
         for dim in 0..self.reply.as_ref().map_or(0, |part| part.schema.dims().len()) {
             self.control.dim(slot, first_reply_dim + dim).store(u64::MAX, Ordering::Relaxed);

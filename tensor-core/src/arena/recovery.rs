@@ -1,6 +1,7 @@
 //! What becomes of the slots of a participant that died.
 
 use super::Arena;
+use super::control::{RECEIVER_DIED, TAKEN_IN_RUN};
 use super::settle::settle;
 use super::word::ParticipantId;
 use crate::sync::Ordering;
@@ -40,11 +41,11 @@ impl Arena {
     /// what is sent one way goes to the next receiver.
     fn is_repeated(&self, slot: usize) -> bool {
         let block = self.control().block(slot);
-        let alone = block.taken_in_run.load(Ordering::Relaxed) == 0;
+        let alone = !block.has(TAKEN_IN_RUN);
         let attempts = block.attempts.load(Ordering::Relaxed).saturating_add(u32::from(alone));
         // Before it is READY: whoever takes it next sees it.
         block.attempts.store(attempts, Ordering::Relaxed);
-        block.redelivered.store(1, Ordering::Relaxed);
+        block.note_only(RECEIVER_DIED);
         self.clear_reply(slot);
         self.reply().is_none() || attempts < self.max_attempts
     }

@@ -4,8 +4,9 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::claim::{Claim, Side};
+use super::control::{RECEIVER_DIED, TAKEN_IN_RUN};
 use super::gather::{Gather, gather_others};
-use super::grow::{RunOrder, take_run};
+use super::grow::{RunOrder, Seen, take_run};
 use super::{Arena, ops};
 use crate::error::Error;
 use crate::memory::monotonic_ns;
@@ -90,19 +91,18 @@ impl Arena {
             };
             let is_apart = gather_others(&self.control, self.me, &mut taken, max, gather, is_alone);
             let alone = taken.len() == 1;
-            let (mut claims, mut garbled) = (Vec::with_capacity(taken.len()), Ok(()));
-            for seen in &taken {
-                match self.claim(seen.slot, seen.word, Side::Receiver, now) {
-                    Ok(claim) => {
-                        // A one-way record goes to the next receiver however many died with it.
-                        if !alone && self.reply.is_some() {
-                            self.control.block(seen.slot).taken_in_run.store(1, Ordering::Relaxed);
-                        }
-                        claims.push(claim);
-                    }
-                    Err(error) => garbled = Err(error),
+            let mut garbled = Ok(());
+            taken.retain(|seen| {
+                let noted = self.note_claim(seen.slot, seen.word, Side::Receiver, now);
+                // A one-way record goes to the next receiver however many died with it.
+                if noted.is_ok() && !alone && self.reply.is_some() {
+                    self.control.block(seen.slot).note(TAKEN_IN_RUN);
                 }
-            }
+                noted.map_err(|error| garbled = Err(error)).is_ok()
+            });
+            let claim =
+                |seen: &Seen| Claim::new(Arc::clone(self), seen.slot, seen.word.generation(), Side::Receiver);
+            let claims: Vec<Claim> = taken.iter().map(claim).collect();
             if garbled.is_err() {
                 // A peer garbled one word; what others sent is there for the next look.
                 claims.iter().for_each(Claim::put_back);
@@ -126,8 +126,7 @@ impl Arena {
     pub(super) fn is_alone(&self, slot: usize, now: u64) -> bool {
         let block = self.control.block(slot);
         let deadline = block.deadline.load(Ordering::Relaxed);
-        self.reply.is_some()
-            && (block.redelivered.load(Ordering::Relaxed) != 0 || deadline != 0 && deadline <= now)
+        self.reply.is_some() && (block.has(RECEIVER_DIED) || deadline != 0 && deadline <= now)
     }
 }
 
@@ -231,7 +230,7 @@ mod tests {
     fn a_request_that_a_worker_died_with_is_taken_alone() {
         let [host, _, worker] = three(true, 0);
         (4..8).for_each(|slot| send(&host, SENDER, slot));
-        host.control().block(6).redelivered.store(1, Ordering::Relaxed);
+        host.control().block(6).note(RECEIVER_DIED);
         let take = || slots(&worker.try_take_run(SLOTS, Look::Words).unwrap().unwrap());
         assert_eq!([take(), take(), take()], [vec![4, 5], vec![6], vec![7]]);
     }

@@ -22,6 +22,8 @@ pub(crate) trait Shared {
     /// Begins to fetch the slot's line for writing; many are then under way at once, while swaps would wait for one after the
     /// other.
     fn fetch(&self, _slot: usize) {}
+    /// As [`Shared::fetch`] for all slots that may be ready, unless they are more than `most`.
+    fn fetch_ready(&self, _most: usize) {}
     /// The order in which the slot's record was sent.
     fn ticket(&self, slot: usize) -> &AtomicU64;
     /// The next ticket.

@@ -1,6 +1,7 @@
 //! The trace context in a slot.
 
 use super::claim::Claim;
+use super::control::RECEIVER_DIED;
 use crate::sync::Ordering;
 use crate::trace::TraceContext;
 
@@ -23,8 +24,7 @@ impl Claim {
     /// it.
     pub(crate) fn attempt(&self) -> (u32, bool) {
         let block = self.arena().control().block(self.slot());
-        let redelivered = block.redelivered.load(Ordering::Relaxed) != 0;
-        (block.attempts.load(Ordering::Relaxed).saturating_add(1), redelivered)
+        (block.attempts.load(Ordering::Relaxed).saturating_add(1), block.has(RECEIVER_DIED))
     }
 }
 

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::claim::{Claim, Side};
+use super::control::TAKEN_IN_RUN;
 use super::header::RING_ORDER;
 use super::mapped::{Half, Place, Status};
 use super::ops;
@@ -72,7 +73,7 @@ impl Claim {
         self.write_record(Half::Request, presence, dims);
         let block = arena.control.block(self.slot());
         block.attempts.store(0, Ordering::Relaxed);
-        block.redelivered.store(0, Ordering::Relaxed);
+        block.note_only(0);
         arena.clear_reply(self.slot());
         store_if_new(&block.deadline, timeout.map_or(0, deadline_after));
         store_if_new(&block.sender_fields, aliased);
@@ -243,7 +244,7 @@ impl Claim {
         if arena.check_process().is_err() {
             return;
         }
-        store_if_new(&arena.control.block(self.slot()).taken_in_run, 0);
+        arena.control.block(self.slot()).unnote(TAKEN_IN_RUN);
         // Before the transition: after it another thread of this process may claim the slot.
         arena.takes.end(self.slot());
         arena.claimed[self.slot()].store(0, Ordering::Release);

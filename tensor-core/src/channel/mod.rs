@@ -37,6 +37,7 @@ pub use host::{Channel, ChannelBuilder};
 pub(crate) use host::{HostOptions, Hosted};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
+use record::adopt;
 pub(crate) use record::{MutRecord, MutStore, RefRecord, RefStore, adopted_parts, parts_of};
 pub(crate) use requests::{adopted_requests, adopted_rows};
 pub use run::{ReceivedRun, Records};

@@ -29,12 +29,24 @@ pub(crate) unsafe fn parts_of(claim: &Claim, half: Half) -> RawParts {
 pub(crate) unsafe fn adopted_parts(claim: &Claim, half: Half) -> Result<RawParts, Error> {
     // SAFETY: passed on to the caller.
     let mut parts = unsafe { parts_of(claim, half) };
+    adopt(claim, half, &mut parts)?;
+    Ok(parts)
+}
+
+/// Takes over presence and dimensions of one half of a claimed slot as the other side states them, read once.
+///
+/// # Errors
+/// [`Error::Corrupt`] when what it states is not a complete record.
+#[inline]
+pub(super) fn adopt(claim: &Claim, half: Half, parts: &mut RawParts) -> Result<(), Error> {
     let arena = claim.arena();
     let (presence, dims) = claim.read_record(half);
-    parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| {
-        arena.corrupted(format!("slot {} does not hold a complete record: {error}", claim.slot()))
-    })?;
-    Ok(parts)
+    parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| garbled(claim, &error))
+}
+
+#[cold]
+fn garbled(claim: &Claim, error: &Error) -> Error {
+    claim.arena().corrupted(format!("slot {} does not hold a complete record: {error}", claim.slot()))
 }
 
 /// The writable view of a record in a slot.

@@ -1,6 +1,6 @@
 //! Requests, or one-way records, that were taken together.
 
-use super::adopted_parts;
+use super::{adopt, parts_of};
 use crate::arena::{Claim, Half};
 use crate::error::Error;
 use crate::view::RawParts;
@@ -12,7 +12,7 @@ use crate::view::RawParts;
 /// [`Error::Corrupt`] when a caller does not state a complete request.
 ///
 /// # Safety
-/// As [`adopted_parts`], of every claim.
+/// As [`parts_of`], of every claim.
 pub(crate) unsafe fn adopted_requests(claims: &[Claim]) -> Result<Vec<RawParts>, Error> {
     // SAFETY: passed on to the caller.
     unsafe { adopted_rows(claims, Claim::refuse) }
@@ -24,19 +24,21 @@ pub(crate) unsafe fn adopted_requests(claims: &[Claim]) -> Result<Vec<RawParts>,
 /// [`Error::Corrupt`] when a sender does not state a complete record.
 ///
 /// # Safety
-/// As [`adopted_parts`], of every claim.
+/// As [`parts_of`], of every claim.
 pub(crate) unsafe fn adopted_rows(
     claims: &[Claim],
     garbled_one: impl Fn(&Claim, &Error),
 ) -> Result<Vec<RawParts>, Error> {
-    // SAFETY: passed on to the caller.
-    let adopted = |claim: &Claim| unsafe { adopted_parts(claim, Half::Request) };
     let mut rows = Vec::with_capacity(claims.len());
     let mut garbled = None;
     for claim in claims {
-        match adopted(claim) {
-            Ok(row) => rows.push(row),
+        // Where it stays, and completed there: a row is large for a copy.
+        // SAFETY: passed on to the caller.
+        rows.push(unsafe { parts_of(claim, Half::Request) });
+        match adopt(claim, Half::Request, rows.last_mut().expect("just pushed")) {
+            Ok(()) => {}
             Err(error) => {
+                rows.pop();
                 garbled_one(claim, &error);
                 garbled = garbled.or(Some(error));
             }

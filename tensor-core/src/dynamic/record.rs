@@ -104,10 +104,11 @@ impl DynRecord {
     /// The records or requests in the slots of the lease.
     fn adopted_run(lease: Arc<Lease>, rows: Box<[RawParts]>, writable: bool) -> DynRecord {
         let claim = lease.claim().expect("only slots have halves");
-        let common = common(&rows);
+        let schema = &claim.arena().request().schema;
+        let common = common(schema, &rows);
         // SAFETY: each row is a slot of its own, which is this process's alone while it is claimed, or memory of the batch:
         // a caller that waits for its answer has no view beyond the lengths it sent. No view exists here yet.
-        let filled_bytes = unsafe { pad(&claim.arena().request().schema, &rows, &common) };
+        let filled_bytes = unsafe { pad(schema, &rows, &common) };
         let mut record = DynRecord::assemble(lease, Half::Request, common, Some(rows.len()), writable);
         record.filled_bytes = filled_bytes;
         record.rows = rows;
@@ -315,7 +316,7 @@ impl DynRecord {
         for (reply, length) in self.replies.iter_mut().zip(lengths) {
             reply.set_dim(&self.schema, dim, *length)?;
         }
-        self.parts = common(&self.replies);
+        self.parts = common(&self.schema, &self.replies);
         debug_assert_eq!(self.parts.presence() & !present, 0, "nothing becomes present");
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use ndarray::{ArrayView, ArrayViewMut, Dimension, IxDyn, ShapeBuilder};
 
@@ -17,17 +18,18 @@ use crate::schema::{Element, MAX_DIMS, Schema};
 ///
 /// # Panics
 /// If there are none.
-pub(crate) fn common(rows: &[RawParts]) -> RawParts {
+pub(crate) fn common(schema: &Schema, rows: &[RawParts]) -> RawParts {
     let mut common = rows[0].clone();
+    let dims = schema.dims().len();
     for row in &rows[1..] {
         common.presence &= row.presence;
-        lengthen(&mut common.dims, &row.dims);
+        lengthen(&mut common.dims[..dims], &row.dims[..dims]);
     }
     common
 }
 
 /// Takes over every length that is longer.
-fn lengthen(longest: &mut [u64; MAX_DIMS], lengths: &[u64; MAX_DIMS]) {
+fn lengthen(longest: &mut [u64], lengths: &[u64]) {
     for (longest, length) in longest.iter_mut().zip(lengths) {
         if *length != UNSET && (*longest == UNSET || *longest < *length) {
             *longest = *length;
@@ -62,7 +64,8 @@ type RunOf<R, I> = <NestedAt<R, I> as Record>::Run;
 ///
 /// `T` is as in [`RawView`].
 pub struct RawRun<R: Record, T: ?Sized = [()]> {
-    views: Box<[R::RefStore]>,
+    /// Made when they are first asked for: what works on the arrays of a run needs none.
+    views: OnceLock<Box<[R::RefStore]>>,
     rows: Box<[RawParts]>,
     common: RawParts,
     nested: <R::Nested as NestedRecords>::Runs,
@@ -79,45 +82,39 @@ impl<R: Record> RawRun<R, [(); 0]> {
     /// The contract of [`RawParts::new`] for each of the rows, with the columns of `R::SCHEMA`. They are neighbours in the
     /// order of their index, there is at least one, and nobody else touches their bytes for as long as the result lives.
     pub(crate) unsafe fn new(rows: Vec<RawParts>) -> Self {
-        let common = common(&rows);
+        let common = common(R::SCHEMA, &rows);
         // SAFETY: passed on to the caller; no view exists yet.
         let written = unsafe { pad(R::SCHEMA, &rows, &common) };
         // SAFETY: passed on to the caller.
-        let view = |row: &RawParts| R::__ref_store(unsafe { RawView::new(row.clone()) });
-        let views = rows.iter().map(view).collect();
-        // SAFETY: passed on to the caller.
-        unsafe { RawRun::assemble(views, rows, common, written) }
+        unsafe { RawRun::assemble(rows, common, written) }
     }
 
-    /// Without views one by one, and nothing is filled: records that this process writes, or the part of another run's rows
+    /// Nothing is filled: records that this process writes, or the part of another run's rows
     /// that is a nested record.
     ///
     /// # Safety
     /// As [`RawRun::new`].
     pub(crate) unsafe fn unpadded(rows: Vec<RawParts>) -> Self {
-        let common = common(&rows);
+        let common = common(R::SCHEMA, &rows);
         // SAFETY: passed on to the caller.
-        unsafe { RawRun::assemble(Box::new([]), rows, common, 0) }
+        unsafe { RawRun::assemble(rows, common, 0) }
     }
 
     /// # Safety
     /// As [`RawRun::new`].
-    unsafe fn assemble(
-        views: Box<[R::RefStore]>,
-        rows: Vec<RawParts>,
-        common: RawParts,
-        written: usize,
-    ) -> Self {
+    unsafe fn assemble(rows: Vec<RawParts>, common: RawParts, written: usize) -> Self {
         // SAFETY: passed on to the caller.
         let nested = unsafe { R::Nested::runs::<R>(&rows) };
-        RawRun { views, rows: rows.into(), common, nested, filled: 0, written, _tail: [] }
+        RawRun { views: OnceLock::new(), rows: rows.into(), common, nested, filled: 0, written, _tail: [] }
     }
 }
 
 impl<R: Record, T: ?Sized> RawRun<R, T> {
     /// The views of the records, one by one.
     pub(crate) fn views(&self) -> &[R::RefStore] {
-        &self.views
+        // SAFETY: the rows keep the contract of `new` for as long as `self` lives, and the views are borrowed from it.
+        let view = |row: &RawParts| R::__ref_store(unsafe { RawView::new(row.clone()) });
+        self.views.get_or_init(|| self.rows.iter().map(view).collect())
     }
 
     /// How many bytes were written because records are of different lengths, or lack a field.
@@ -338,7 +335,7 @@ impl<R: Record, T: ?Sized> RawRun<R, T> {
         let after = self.rows[row].dims;
         let was_longest = |dim: usize| before[dim] != UNSET && before[dim] == self.common.dims[dim];
         if (0..MAX_DIMS).any(|dim| before[dim] != after[dim] && was_longest(dim)) {
-            self.common.dims = common(&self.rows).dims;
+            self.common.dims = common(R::SCHEMA, &self.rows).dims;
         } else {
             lengthen(&mut self.common.dims, &after);
         }
