@@ -101,8 +101,10 @@ async fn measure(
         url: format!("http://{address}/classify"),
         uploads: uploads()?,
     });
-    // The first photo through each worker is slower than those that follow.
-    callers.crowd(options.model.workers as u64 * 2, options.clients, &Arc::default()).await?;
+    // The first photos are slower than those that follow: each worker's first, the first batch of each length, the first of a
+    // connection. They would hide what a kill costs.
+    let warm_up = options.warm_up.max(options.model.workers as u64 * 2);
+    callers.crowd(warm_up, options.clients, &Arc::default()).await?;
     let undisturbed = callers.crowd(options.requests, options.clients, &Arc::default()).await?;
     let done = Arc::<AtomicU64>::default();
     let killing = tokio::spawn(kill(Arc::clone(model), Arc::clone(&done), options.kills, options.requests));

@@ -37,6 +37,9 @@ pub(crate) struct Load {
     /// How many requests to make undisturbed, and as many again while workers are killed
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) requests: u64,
+    /// How many requests to make before that, which are not counted
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) warm_up: u64,
     /// How many clients call at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub(crate) clients: u64,

@@ -22,7 +22,8 @@ fn a_killed_worker_costs_no_request_and_the_spans_of_both_processes_are_one_trac
     if python_is_missing() {
         return;
     }
-    let output = photo_service(&["load", "--requests", "40", "--clients", "8", "--workers", "1", "--json"]);
+    let few = ["load", "--requests", "40", "--warm-up", "8", "--clients", "8", "--workers", "1", "--json"];
+    let output = photo_service(&few);
     let log = String::from_utf8_lossy(&output.stderr);
     let report: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}\n{log}"));
