@@ -46,6 +46,15 @@ pub(crate) struct LoanTerms {
     pub(crate) max_slots: u32,
 }
 
+/// How many slots loans go round when a slot has `size` bytes: one, whose memory is warm, unless records are large. Whoever has
+/// read a large record whole has it in a cache of its own, and writing there again takes each line from it. A few slots further on
+/// that cache has let go of them, and they are still in the one that cores share.
+pub(super) fn round(size: usize, slots: usize) -> usize {
+    const LARGE: usize = 64 << 10;
+    const SHARED: usize = 4 << 20;
+    if size < LARGE { 1 } else { (SHARED / size).clamp(1, slots) }
+}
+
 impl Arena {
     /// The same arena on other terms.
     pub(crate) fn with_terms(mut self, terms: LoanTerms) -> Arena {
@@ -138,7 +147,8 @@ impl Arena {
             let found = hot.or_else(|| ops::loan(control, me, start, look));
             if let Some((slot, _)) = found {
                 // Until one is given back, the next is looked for beside this one, and not past all that are in use.
-                let beside = if slot + 1 == self.slots() { 0 } else { slot + 1 };
+                let end = if self.round > 1 && slot < self.round { self.round } else { self.slots() };
+                let beside = if slot + 1 == end { 0 } else { slot + 1 };
                 self.warm.store(beside as u32 + 1, Ordering::Relaxed);
             }
             found

@@ -106,8 +106,11 @@ pub(crate) struct Arena {
     pub(super) fork: ForkFlag,
     /// The host; `None` in the host itself.
     pub(super) host: Option<Process>,
-    /// Where the next loan is looked for first, plus one: the slot given back last, whose memory is warm in this core's cache.
+    /// Where the next loan is looked for first, plus one: the slot given back last, whose memory is warm in this core's cache, or
+    /// the next of [`Arena::round`].
     pub(super) warm: AtomicU32,
+    /// How many slots loans go round.
+    pub(super) round: usize,
     pub(super) when_full: WhenFull,
     pub(super) budget: Budget,
     /// Records that this participant dropped for newer ones.
@@ -155,6 +158,7 @@ impl Arena {
         host: Option<Process>,
     ) -> Result<Arena, Error> {
         let Plan { slots, request, reply } = plan;
+        let round = super::loan::round(control.layout().data_size / slots, slots);
         let part = |schema, columns: &[Column]| Part { schema: Arc::new(schema), columns: columns.into() };
         Ok(Arena {
             name: header.name(),
@@ -169,6 +173,7 @@ impl Arena {
             fork: ForkFlag::new()?,
             host,
             warm: AtomicU32::new(0),
+            round,
             when_full: WhenFull::default(),
             budget: Budget::new(0, 0),
             dropped: AtomicU64::new(0),
@@ -434,7 +439,9 @@ impl Arena {
         }
         match result {
             Ok(word) if word.is(Phase::Free) => {
-                self.warm.store(slot as u32 + 1, Ordering::Relaxed);
+                if self.round == 1 {
+                    self.warm.store(slot as u32 + 1, Ordering::Relaxed);
+                }
                 true
             }
             Ok(_) => false,

@@ -92,7 +92,7 @@ fn recovery(name: &str, slots: usize, fatal: u64, host: &mut Victim) -> Option<u
         let loaned = waits.join().unwrap();
         // Whoever comes now is let in after the recovery.
         let late = EndpointOptions { timeout: Some(Duration::from_millis(300)), ..options(name) };
-        let mut enters = || DynClient::connect(late.clone(), &mut nothing).map(drop);
+        let enters = || DynClient::connect(late.clone(), &mut nothing).map(drop);
         // A host that lives may be slow.
         let entered = (0..100)
             .map(|_| enters())

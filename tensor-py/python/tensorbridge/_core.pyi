@@ -31,10 +31,9 @@ def dtypes() -> list[tuple[str, int]]: ...
 def copied() -> dict[str, int]:
     """The bytes that this process has copied so far, by reason. Aliases copy nothing.
 
-    ``assigned``: values assigned to fields or parts of them; ``requested``: copies that a DLPack consumer asked for;
-    ``padded``: what was written into a run where a record ends before others do, or lacks a field; ``hole``: records of
-    a run that were copied side by side, because slots between them belong to others; ``alignment``, ``strides``,
-    ``dtype``: what `Field.tf` and `Field.jax` had to copy, and why.
+    ``assigned``: values assigned to fields; ``requested``: copies that a DLPack consumer asked for; ``padded``: what was
+    written into a run where a record ends before others do, or lacks a field; ``hole``: records of a run copied side by
+    side; ``alignment``, ``strides``, ``dtype``: what `Field.tf` and `Field.jax` had to copy, and why.
     """
 
 def pins() -> list[Pin]:
@@ -364,9 +363,7 @@ class Field(Generic[_Rank, _Scalar]):
 class Base:
     """What instances of record classes are made of."""
 
-    def __new__(
-        cls, handle: Handle, reply: type[Any] | None = None, place: tuple[int, int] | None = None
-    ) -> Self: ...
+    def __new__(cls, handle: Handle, reply: type[Any] | None = None, place: tuple[int, int] | None = None) -> Self: ...
     @property
     def _handle(self) -> Handle: ...
     @property
