@@ -116,8 +116,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// Not enough memory for an arena.
-    #[error("{bytes} bytes of shared memory are not to be had: {reason}; use fewer slots, or `sparse`")]
+    /// Not enough memory for an arena, or for a run of records.
+    #[error("{bytes} bytes of memory are not to be had: {reason}; use fewer slots, or `sparse`")]
     OutOfMemory {
         /// How many bytes were asked for.
         bytes: usize,

@@ -26,7 +26,8 @@ pub(crate) fn assign(
     index: usize,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    if is_one(handle, index) && is_number(value) {
+    let declared = handle.declared(index)?;
+    if is_one(handle, declared) && is_number(value) {
         return assign_number(py, handle, index, value);
     }
     let (dtype, shape) = handle.with(py, |record| {
@@ -34,7 +35,7 @@ pub(crate) fn assign(
         let view = record.field(index)?;
         Ok((view.dtype(), view.shape().to_vec()))
     })?;
-    let name = handle.schema().fields()[index].name();
+    let name = declared.name();
     let bytes = shape.iter().product::<i64>() as usize * dtype.size();
     let value = Value::of(value, name, dtype, &shape)?;
     if let Value::Elsewhere(tensor) = &value {
@@ -72,8 +73,8 @@ pub(crate) fn assign(
 }
 
 /// Whether a field is one element whatever its record says.
-fn is_one(handle: &Handle, index: usize) -> bool {
-    handle.schema().fields()[index].shape().rank() == 0 && handle.run().is_none_or(|records| records == 1)
+fn is_one(handle: &Handle, field: &tensor_core::schema::Field) -> bool {
+    field.shape().rank() == 0 && handle.run().is_none_or(|records| records == 1)
 }
 
 /// As [`assign`] of a Python number to a field of one element, which is what most answers are: nothing is looked at twice.
@@ -129,10 +130,16 @@ unsafe fn write(target: &Target<'_>, name: &str, source: &Source<'_>) -> Result<
     let Target { ptr, size, shape, strides } = *target;
     check_shape(name, shape, source.shape)?;
     // A source of one element is every element, 0 bytes apart.
-    let filling = [0; MAX_VIEW_RANK];
-    let from = match source.shape.is_empty() {
-        true => (source.ptr, &filling[..shape.len()]),
-        false => (source.ptr, source.strides),
+    let few = [0; MAX_VIEW_RANK];
+    // A part of a field may have more dimensions than any field: a subscript adds as many as it likes.
+    let many: Vec<i64>;
+    let from = match (source.shape.is_empty(), few.get(..shape.len())) {
+        (false, _) => (source.ptr, source.strides),
+        (true, Some(filling)) => (source.ptr, filling),
+        (true, None) => {
+            many = vec![0; shape.len()];
+            (source.ptr, &*many)
+        }
     };
     let range = |at: *const u8, strides: &[i64]| {
         strided::reach(shape, strides, size)

@@ -71,9 +71,10 @@ impl Base {
             slf.call_method0(intern!(py, "_check_whole"))?;
         }
         let handle = base.handle();
+        // Before the call: a request whose reply cannot be given must not be run.
+        let Some(class) = &base.reply else { return Err(handle.refuse_call()) };
         let timeout = if own { handle.own_timeout() } else { seconds(timeout)? };
         let reply = handle.call_for(py, timeout)?;
-        let class = base.reply.as_ref().expect("what a client loaned has a class of replies");
         record(reply, class.bind(py), None)
     }
 
@@ -116,7 +117,8 @@ impl Descriptor {
     fn place(&self, record: &Base) -> PyResult<usize> {
         let index = usize::try_from(self.index.load(Ordering::Relaxed))
             .map_err(|_| PyTypeError::new_err("the field belongs to no record class"))?;
-        Ok(record.place.map_or(0, |(first, _)| first) + index)
+        // Further than a number goes there is no field.
+        Ok(record.place.map_or(0, |(first, _)| first).saturating_add(index))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
@@ -157,22 +157,45 @@ impl Handle {
         self.writable
     }
 
-    /// The row of a run that `row` stands for, which counts from the end when it is negative.
-    fn row_at(&self, row: isize) -> PyResult<usize> {
-        let records = self.run.ok_or_else(|| self.refuse_row("it is a record alone: only a run has rows"))?;
-        let from_end = if row < 0 { row + records as isize } else { row };
-        usize::try_from(from_end).ok().filter(|at| *at < records).ok_or_else(|| {
-            pyo3::exceptions::PyIndexError::new_err(format!("row {row} of a run of {records}"))
-        })
+    /// What is declared of field `index`.
+    ///
+    /// # Errors
+    /// `IndexError`.
+    pub(crate) fn declared(&self, index: usize) -> PyResult<&tensor_core::schema::Field> {
+        let field = self.schema.fields().get(index);
+        field.ok_or_else(|| PyIndexError::new_err(format!("{} has no field {index}", self.schema.name())))
     }
 
-    fn refuse_row(&self, reason: &str) -> PyErr {
+    /// What is declared of symbolic dimension `index`.
+    ///
+    /// # Errors
+    /// `IndexError`.
+    fn dimension(&self, index: usize) -> PyResult<&tensor_core::schema::Dim> {
+        let dim = self.schema.dims().get(index);
+        dim.ok_or_else(|| PyIndexError::new_err(format!("{} has no dimension {index}", self.schema.name())))
+    }
+
+    /// The row of a run that `row` stands for, which counts from the end when it is negative.
+    fn row_at(&self, row: isize) -> PyResult<usize> {
+        let records = self.run.ok_or_else(|| self.refusal("it is a record alone: only a run has rows"))?;
+        let from_end = if row < 0 { row + records as isize } else { row };
+        usize::try_from(from_end)
+            .ok()
+            .filter(|at| *at < records)
+            .ok_or_else(|| PyIndexError::new_err(format!("row {row} of a run of {records}")))
+    }
+
+    fn refusal(&self, reason: &str) -> PyErr {
         raise(Error::Refused { name: self.schema.name().to_owned(), reason: reason.to_owned() })
     }
 
     fn refuse(&self, what: &str) -> PyErr {
-        let reason = format!("only a record that was loaned {what}");
-        raise(Error::Refused { name: self.schema.name().to_owned(), reason })
+        self.refusal(&format!("only a record that was loaned {what}"))
+    }
+
+    /// What a call with any other record says.
+    pub(crate) fn refuse_call(&self) -> PyErr {
+        self.refuse("from a Client can be called")
     }
 }
 
@@ -188,11 +211,7 @@ impl Handle {
     /// Field `index`; None when a received record lacks it.
     pub(crate) fn field(slf: &Bound<'_, Self>, index: usize) -> PyResult<Option<Field>> {
         let handle = slf.get();
-        let declared = handle
-            .schema
-            .fields()
-            .get(index)
-            .ok_or_else(|| pyo3::exceptions::PyIndexError::new_err(format!("no field {index}")))?;
+        let declared = handle.declared(index)?;
         if !handle.writable && declared.may_be_absent() {
             let absent = handle.with(slf.py(), |record| Ok(record.is_absent(index)))?;
             if absent {
@@ -210,23 +229,26 @@ impl Handle {
     /// Record `row` of a run, alone and to be read. It keeps the whole run.
     fn row(&self, py: Python<'_>, row: isize) -> PyResult<Handle> {
         let row = self.row_at(row)?;
-        let record = self.with(py, |record| Ok(record.row(row).expect("the run has as many")))?;
+        let record = self.with(py, |record| Ok(record.row(row)))?;
+        let record = record.ok_or_else(|| PyIndexError::new_err(format!("the run has no row {row}")))?;
         Ok(Handle { strict: self.strict, ..Handle::new(record, Origin::Nobody) })
     }
 
     /// The length of symbolic dimension `index` in each record of a run; None where it is not set.
     fn lengths(&self, py: Python<'_>, index: usize) -> PyResult<Vec<Option<u64>>> {
+        self.dimension(index)?;
         self.with(py, |record| Ok(record.lengths_by_row(index).collect()))
     }
 
     /// The length of symbolic dimension `index`, of a run the longest; None before it is set.
     fn dim(&self, py: Python<'_>, index: usize) -> PyResult<Option<u64>> {
+        self.dimension(index)?;
         self.with(py, |record| Ok(record.dim(index)))
     }
 
     /// Sets symbolic dimension `index`; of a run, also to a length for each of its records.
     fn set_dim(&self, py: Python<'_>, index: usize, length: &Bound<'_, PyAny>) -> PyResult<()> {
-        let dim = &self.schema.dims()[index];
+        let dim = self.dimension(index)?;
         // A length below 0 is as far out as one beyond every capacity.
         let in_range = |length: i128| {
             u64::try_from(length).map_err(|_| Error::DimOutOfRange {
@@ -264,7 +286,7 @@ impl Handle {
         traceback: String,
     ) -> PyResult<()> {
         if !self.writable || self.run.is_none() {
-            return Err(self.refuse_row("only the replies of a handler can fail"));
+            return Err(self.refusal("only the replies of a handler can fail"));
         }
         let row = self.row_at(row)?;
         self.with(py, |record| {
@@ -377,7 +399,7 @@ impl Handle {
         token: u64,
     ) -> PyResult<Pending> {
         let Origin::Client(port) = &self.origin else {
-            return Err(self.refuse("from a Client can be called"));
+            return Err(self.refuse_call());
         };
         let timeout = seconds(timeout)?;
         let client = port.get()?;
@@ -412,7 +434,7 @@ impl Handle {
     /// As [`Handle::call`], for a timeout that was read.
     pub(crate) fn call_for(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Handle> {
         let Origin::Client(port) = &self.origin else {
-            return Err(self.refuse("from a Client can be called"));
+            return Err(self.refuse_call());
         };
         let client = port.get()?;
         let record = self.take(py, "called")?;

@@ -7,13 +7,15 @@ import os
 import re
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import tensorbridge as tb
 from conftest import Hosts
-from records import Image, Number
+from records import Image, Number, Tokens
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -192,3 +194,93 @@ def test_no_descriptors_are_left(name: str) -> None:
         for descriptor in held:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_only_the_package_asks_of_the_extension_is_checked_too(hosts: Hosts, name: str) -> None:
+    core = tb._core
+    for index in (1, 3, 64, 2**63):
+        tokens = Tokens.empty(2)
+        for use in (tokens._handle.dim, tokens._handle.lengths, lambda at: tokens._handle.set_dim(at, 3)):
+            with pytest.raises(IndexError, match="no dimension"):
+                use(index)
+        descriptor = core.Descriptor()
+        for place, at in ((None, 3 + index % 2**40), ((index, 0), 3), ((2**64 - 1, 0), 3)):
+            descriptor.index = at
+            base = core.Base(tokens._handle, None, place)
+            with pytest.raises(IndexError, match="no field"):
+                type(descriptor).__get__(descriptor, base, None)  # type: ignore[attr-defined]
+            with pytest.raises(IndexError, match="no field"):
+                type(descriptor).__set__(descriptor, base, 1)  # type: ignore[attr-defined]
+        with pytest.raises(IndexError, match="no field"):
+            tokens._handle.assign(2 + index, 1)
+    with pytest.raises(IndexError, match=r"test\.number has no field 1"):
+        Image.id.__set__(Number.empty(1), 1)
+    hosts.service(name, Number, Number)
+    with tb.Client(name, Number, Number) as client:
+        loan = client.loan().set(value=1)
+        # It says so before anything is sent.
+        assert code_of(lambda: core.Base(loan._handle)._call(None, True)) == "TB208"
+        loan.release()
+
+
+def test_a_run_that_no_memory_holds_is_an_error() -> None:
+    for records in (2**42, 2**50, 2**62):
+        with pytest.raises(tb.Error) as caught:
+            Tokens.empty(records)
+        assert caught.value.code in ("TB301", "TB101")
+
+
+def test_a_subscript_may_add_as_many_dimensions_as_it_likes() -> None:
+    number = Number.empty(3)
+    number.value[(None,) * 20 + (slice(1, 3),)] = 7
+    assert number.value.tolist() == [0, 7, 7]
+
+
+@pytest.mark.parametrize("way", ["answer", "fail"])
+def test_only_a_run_and_its_own_replies_are_an_answer(hosts: Hosts, name: str, way: str) -> None:
+    hosts.service(name, Number, Number, slots=4)
+    with tb.Client(name, Number, Number) as client, tb.Server(name, Number, Number) as server:
+        port = server._connect()
+
+        def received() -> tuple[Number, Number]:
+            exchange = port.receive(5.0, (1, 0.0, "auto"), Number, Number)
+            assert exchange is not None
+            return exchange
+
+        def finish(request: tb.Record, reply: tb.Record) -> None:
+            if way == "answer":
+                port.answer(request, reply)
+            else:
+                port.fail(request, reply, "ValueError", "no", "")
+
+        def pairs() -> list[tuple[tb.Record, tb.Record]]:
+            (request, reply), (_, other), heap = received(), received(), Number.empty(1)
+            return [
+                (reply, request),
+                (request, other),
+                (heap, Number.empty(1)),
+                (request, heap),
+                (heap, reply),
+                (client.loan(), reply),
+                (request.row(0), reply),
+                (request, reply.row(0)),
+            ]
+
+        for number in range(8):
+            with ThreadPoolExecutor(2) as threads:
+                calls = [threads.submit(client.call, value=at) for at in range(2)]
+                assert code_of(lambda pair=pairs()[number]: finish(*pair)) == "TB208"  # type: ignore[misc]
+                for call in calls:
+                    # Nobody answered, and nobody was told something that was not for him.
+                    assert code_of(call.result) == "TB503"
+
+
+def test_a_worker_of_no_program_cannot_be_started(name: str) -> None:
+    host = tb._core.Host(name, Number.schema, Number.schema, slots=2)
+    worker = host.start([], 0, 0.0, 1.0, 1.0)
+    deadline = time.monotonic() + 10
+    while (failure := worker.failure()) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert isinstance(failure, tb.WorkerExited) and "cannot be started" in str(failure)
+    worker.stop()
+    host.close()

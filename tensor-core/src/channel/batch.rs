@@ -30,7 +30,7 @@ pub struct Copied {
 
 impl Batch {
     /// # Errors
-    /// [`Error::InvalidSchema`] when `max` records exceed the address space.
+    /// [`Error::InvalidSchema`] when `max` records exceed the address space; [`Error::OutOfMemory`].
     pub(crate) fn new(claims: ClaimRun, scratches: &Scratches, max: usize) -> Result<Batch, Error> {
         let arena = claims[0].arena();
         // No run is longer than the arena, whatever a program allows.

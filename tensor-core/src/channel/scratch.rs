@@ -21,7 +21,7 @@ impl Scratch {
         let (replies, size) = arena.part(Half::Reply).schema.columns(records, end)?;
         let first_reply = columns.len();
         columns.extend(replies);
-        Ok(Scratch { heap: Heap::zeroed(columns, size), records, first_reply })
+        Ok(Scratch { heap: Heap::zeroed(columns, size)?, records, first_reply })
     }
 
     /// Record `row` of it.
@@ -46,7 +46,7 @@ impl Scratches {
     /// Memory for `records` records of each half that nobody else uses.
     ///
     /// # Errors
-    /// [`Error::InvalidSchema`] when it exceeds the address space.
+    /// [`Error::InvalidSchema`] when it exceeds the address space; [`Error::OutOfMemory`].
     pub(crate) fn take(&self, arena: &Arena, records: usize) -> Result<Arc<Scratch>, Error> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(scratch) = &*last

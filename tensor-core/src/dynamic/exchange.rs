@@ -90,11 +90,12 @@ impl DynExchange {
     /// for that is added to `copied`.
     ///
     /// # Errors
-    /// [`Error::Forked`], [`Error::Corrupt`]; the other callers have their answers then.
+    /// [`Error::Refused`] when the two records are not those of one exchange, which are let go of; [`Error::Forked`],
+    /// [`Error::Corrupt`], and the other callers have their answers then.
     pub fn answer(self, copied: &mut Copied) -> Result<(), Error> {
-        let (lease, aliased) = self.lease();
+        let (lease, aliased) = self.lease()?;
         let (mut rows, failures) = self.reply.replies();
-        // SAFETY: the rows are the replies of the lease; views of them that live on are made to see the pad.
+        // SAFETY: the rows are the replies of the lease, as was just looked at; views of them that live on are made to see the pad.
         unsafe {
             match lease.as_batch() {
                 Some(batch) => batch.answer(&mut rows, failures, aliased, copied),
@@ -114,7 +115,7 @@ impl DynExchange {
     /// # Errors
     /// As [`DynExchange::answer`].
     pub fn fail(self, failure: &RemoteError) -> Result<(), Error> {
-        let (lease, aliased) = self.lease();
+        let (lease, aliased) = self.lease()?;
         match lease.as_batch() {
             Some(batch) => batch.fail(failure, aliased),
             None => claim_of(&lease).fail(failure, aliased.is_some(), aliased.unwrap_or(0)),
@@ -122,11 +123,16 @@ impl DynExchange {
     }
 
     /// The lease, and the fields that views lead to, one bit each; `None` when nothing but this exchange leads to the lease.
-    fn lease(&self) -> (Arc<Lease>, Option<u64>) {
+    fn lease(&self) -> Result<(Arc<Lease>, Option<u64>), Error> {
+        if !self.request.is_answered_by(&self.reply) {
+            let reason =
+                "only a run of requests is answered, by the run of replies that came with it".to_owned();
+            return Err(Error::Refused { name: self.request.schema().name().to_owned(), reason });
+        }
         let lease = Arc::clone(self.request.lease());
         // The two records' references and the one just made.
         let aliased = Lease::is_shared(&lease, 3).then(|| lease.aliased());
-        (lease, aliased)
+        Ok((lease, aliased))
     }
 }
 

@@ -431,6 +431,13 @@ impl DynRecord {
         self.lease.slots_in_view().iter().find(here).map(|claim| (claim.slot(), claim.generation()))
     }
 
+    /// Whether `reply` is that of this run of requests: the two share their slots.
+    pub(super) fn is_answered_by(&self, reply: &DynRecord) -> bool {
+        let is_whole = self.run.is_some() && self.run == reply.run;
+        let halves = (self.first_alias, reply.first_alias) == (0, self.schema.fields().len());
+        is_whole && halves && reply.writable && Arc::ptr_eq(&self.lease, &reply.lease)
+    }
+
     pub(super) fn lease(&self) -> &Arc<Lease> {
         &self.lease
     }
@@ -461,10 +468,10 @@ impl Drop for DynRecord {
 /// A run of `records` records on this process's heap, zeroed, with nothing present: for tests of a handler.
 ///
 /// # Errors
-/// [`Error::InvalidSchema`] when it exceeds the address space.
+/// [`Error::InvalidSchema`] when it exceeds the address space; [`Error::OutOfMemory`].
 pub fn heap_run(schema: Arc<Schema>, records: usize) -> Result<DynRecord, Error> {
     let (columns, size) = schema.columns(records.max(1), 0)?;
-    let lease = Arc::new(Lease::heap(Heap::zeroed(columns, size)));
+    let lease = Arc::new(Lease::heap(Heap::zeroed(columns, size)?));
     let heap = lease.as_heap().expect("just made on the heap");
     // SAFETY: the heap has every column of the schema for `records` records, and lives in the lease that the record keeps; only
     // this record leads to it.

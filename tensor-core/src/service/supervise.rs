@@ -3,7 +3,7 @@
 //! Each worker has a thread of this process for a supervisor, whichever thread asked for it. The worker in turn watches this
 //! process (see [`SUPERVISOR`]) and ends when it does.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -370,8 +370,10 @@ impl Supervisor {
 
     /// The life of one process.
     fn live(&self) -> End {
-        let mut command = Command::new(&self.command.command[0]);
-        command.args(&self.command.command[1..]).envs(self.command.env.iter().cloned());
+        let mut words = self.command.command.iter();
+        // No program is one that cannot be found, which is what starting it says.
+        let mut command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str));
+        command.args(words).envs(self.command.env.iter().cloned());
         command.env(SERVICE, self.board.arena.name()).env(SUPERVISOR, identity()).stdin(Stdio::null());
         // A Ctrl-C at the terminal is for this process, which ends its workers in good order.
         #[cfg(unix)]

@@ -1,9 +1,10 @@
 //! Columns of records in this process's own memory.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
 use super::RawParts;
+use crate::error::Error;
 use crate::schema::{COLUMN_ALIGN, Column};
 
 /// Columns of this process's own.
@@ -20,13 +21,16 @@ unsafe impl Sync for Heap {}
 
 impl Heap {
     /// `size` zeroed bytes for these columns.
-    pub(crate) fn zeroed(columns: Vec<Column>, size: usize) -> Heap {
-        let layout =
-            Layout::from_size_align(size.max(1), COLUMN_ALIGN).expect("columns fit the address space");
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]: how many records there are is the program's to say, or a peer's.
+    pub(crate) fn zeroed(columns: Vec<Column>, size: usize) -> Result<Heap, Error> {
+        let none = || Error::OutOfMemory { bytes: size, reason: "the allocator has no more".to_owned() };
+        let layout = Layout::from_size_align(size.max(1), COLUMN_ALIGN).map_err(|_| none())?;
         // SAFETY: the size is not zero.
         let base = unsafe { alloc_zeroed(layout) };
-        let base = NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout));
-        Heap { base, layout, columns: columns.into() }
+        let base = NonNull::new(base).ok_or_else(none)?;
+        Ok(Heap { base, layout, columns: columns.into() })
     }
 
     pub(crate) fn columns(&self) -> &[Column] {
