@@ -80,7 +80,7 @@ pub(crate) struct Block {
     pub(crate) receiver_since: AtomicU32,
     /// How many receivers have died with this record, having taken it alone.
     pub(crate) attempts: AtomicU32,
-    /// What has become of the record so far, see [`RECEIVER_DIED`] and [`TAKEN_IN_RUN`]. Only whoever holds the slot writes it,
+    /// What has become of the record so far, see [`RECEIVER_DIED`]. Only whoever holds the slot writes it,
     /// and the host for a holder that died.
     history: AtomicU32,
     /// Nanoseconds of the monotonic clock after which nobody waits for the answer; 0 for none.
@@ -101,10 +101,6 @@ pub(crate) struct Block {
 /// A receiver has died with the record: it is taken alone from then on.
 pub(super) const RECEIVER_DIED: u32 = 1;
 
-/// A receiver has the record together with others: its death does not count as an attempt. On the line of the slot's word,
-/// which is the receiver's already: a line more would have to be fetched for each record of a run.
-pub(super) const TAKEN_IN_RUN: u32 = 2;
-
 impl Block {
     /// Whether a fact is noted of the record.
     #[inline]
@@ -112,21 +108,10 @@ impl Block {
         self.history.load(Ordering::Relaxed) & fact != 0
     }
 
-    /// Notes a fact besides what is noted.
-    #[inline]
-    pub(super) fn note(&self, fact: u32) {
-        self.history.store(self.history.load(Ordering::Relaxed) | fact, Ordering::Relaxed);
-    }
-
     /// Notes these facts and no others.
     #[inline]
     pub(super) fn note_only(&self, facts: u32) {
         self.history.store(facts, Ordering::Relaxed);
-    }
-
-    /// Takes a fact back.
-    pub(super) fn unnote(&self, fact: u32) {
-        self.history.store(self.history.load(Ordering::Relaxed) & !fact, Ordering::Relaxed);
     }
 }
 

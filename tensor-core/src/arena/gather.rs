@@ -1,7 +1,6 @@
 //! Requests that do not lie side by side, taken together all the same: they are copied into a run.
 
-use super::grow::{Seen, for_each_ready};
-use super::ops::swap;
+use super::grow::{Beside, RunOrder, Seen, for_each_ready};
 use super::shared::Shared;
 use super::word::ParticipantId;
 use crate::sync::{Bug, planted};
@@ -56,18 +55,19 @@ pub(super) fn gather_others(
     }
     others.sort_unstable_by_key(|seen| seen.ticket.0);
     let found = run.len();
+    let mut beside = Beside { shared, me, first: run[0].slot, order: RunOrder::Free, noted: found > 1 };
     for seen in others {
         if run.len() == max {
             break;
         }
         // One that another server was faster to take is that one's.
-        let is_mine =
-            seen.word.take(me).is_some_and(|taken| swap(shared, seen.slot, seen.word, taken).is_ok());
+        let is_mine = beside.take(&seen);
         if is_mine || planted(Bug::GathersAnothers) {
             shared.ready_hints().clear(seen.slot);
             run.push(seen);
         }
     }
+    beside.end(run.len());
     gather == Gather::Always || run.len() > found
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let [host, _, worker] = three(true, 0);
         send(&host, &[2, 4, 6, 8]);
         for slot in [2, 6] {
-            host.control().block(slot).note(RECEIVER_DIED);
+            host.control().block(slot).note_only(RECEIVER_DIED);
         }
         let take = || slots(&worker.try_take_batch(8, Gather::Always, Look::Words).unwrap().unwrap());
         assert_eq!([take(), take(), take()], [vec![2], vec![4, 8], vec![6]]);

@@ -5,7 +5,7 @@
 //! that its sender sent before it and that is still to be received is in the run already, in a row before its own.
 
 use super::hints::Hints;
-use super::ops::{any_in, swap, take_lowest};
+use super::ops::{any_in, step, swap, take_lowest};
 use super::shared::Shared;
 use super::ticket::Ticket;
 use super::word::{ParticipantId, Phase, Word};
@@ -101,19 +101,17 @@ fn grow(
         RunOrder::OfEachSender if !planted(Bug::GrowsBlindly) => sent_before(shared, &near),
         _ => vec![Before::Nothing; near.len()],
     };
-    let take = |seen: &Seen| {
-        seen.word.take(me).is_some_and(|taken| swap(shared, seen.slot, seen.word, taken).is_ok())
-    };
+    let mut beside = Beside { shared, me, first: first.slot, order, noted: false };
     // Taken are `low..high`; `floor` and `ceiling` are where a swap failed.
     let (mut low, mut high) = (at, at + 1);
     let (mut floor, mut ceiling) = (0, near.len());
     loop {
         let taken = high - low;
         while high - low < max && high < ceiling && before[high].allows_above(low, high) {
-            if take(&near[high]) { high += 1 } else { ceiling = high }
+            if beside.take(&near[high]) { high += 1 } else { ceiling = high }
         }
         while high - low < max && low > floor && before[low - 1] == Before::Nothing {
-            if take(&near[low - 1]) { low -= 1 } else { floor = low }
+            if beside.take(&near[low - 1]) { low -= 1 } else { floor = low }
         }
         // What was taken below may be what something above had to wait for.
         if high - low == taken {
@@ -122,7 +120,51 @@ fn grow(
     }
     near.truncate(high);
     near.drain(..low);
+    beside.end(near.len());
     near
+}
+
+/// Takes requests beside the first one of a run, so that each says whether it is alone at every moment: a request with which
+/// a worker dies alone is nearer to being given up, and one of a run is not.
+pub(super) struct Beside<'a, S> {
+    pub(super) shared: &'a S,
+    pub(super) me: ParticipantId,
+    /// The slot of the first one, which is taken.
+    pub(super) first: usize,
+    pub(super) order: RunOrder,
+    /// Whether the first one says that it is in a run.
+    pub(super) noted: bool,
+}
+
+impl<S: Shared> Beside<'_, S> {
+    /// READY -> TAKEN, unless another is faster.
+    #[inline(always)]
+    pub(super) fn take(&mut self, seen: &Seen) -> bool {
+        let taken = match self.order {
+            // Nobody is told that a record sent one way is given up.
+            RunOrder::OfEachSender => seen.word.take(self.me),
+            RunOrder::Free => {
+                if !self.noted {
+                    self.note(true);
+                }
+                seen.word.take_in_run(self.me)
+            }
+        };
+        taken.is_some_and(|taken| swap(self.shared, seen.slot, seen.word, taken).is_ok())
+    }
+
+    /// No more are taken: the run has so many.
+    pub(super) fn end(mut self, records: usize) {
+        if self.noted && records == 1 {
+            self.note(false);
+        }
+    }
+
+    fn note(&mut self, others: bool) {
+        // A refusal means that a peer changed the word; whoever lets go of it reports that.
+        let _ = step(self.shared, self.first, |word| word.taken_with_others(self.me, others));
+        self.noted = others;
+    }
 }
 
 /// What a sender sent just before a record, of what is still to be received.

@@ -1,9 +1,10 @@
 //! What becomes of the slots of a participant that died.
 
 use super::Arena;
-use super::control::{RECEIVER_DIED, TAKEN_IN_RUN};
+use super::control::RECEIVER_DIED;
 use super::settle::settle;
-use super::word::ParticipantId;
+use super::shared::Shared;
+use super::word::{ParticipantId, Word};
 use crate::sync::Ordering;
 use crate::tally::Counter;
 
@@ -41,7 +42,7 @@ impl Arena {
     /// what is sent one way goes to the next receiver.
     fn is_repeated(&self, slot: usize) -> bool {
         let block = self.control().block(slot);
-        let alone = !block.has(TAKEN_IN_RUN);
+        let alone = !Word(self.control().word(slot).load(Ordering::Acquire)).in_run();
         let attempts = block.attempts.load(Ordering::Relaxed).saturating_add(u32::from(alone));
         // Before it is READY: whoever takes it next sees it.
         block.attempts.store(attempts, Ordering::Relaxed);
@@ -59,7 +60,6 @@ mod tests {
     use super::super::mapped::Status;
     use super::super::ops;
     use super::super::recoveries::Recoveries;
-    use super::super::shared::Shared;
     use super::super::testing::{RECEIVER, SENDER, three, three_with};
     use super::*;
     use crate::wait::Look;

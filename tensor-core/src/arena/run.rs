@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::claim::{Claim, Side};
-use super::control::{RECEIVER_DIED, TAKEN_IN_RUN};
+use super::control::RECEIVER_DIED;
 use super::gather::{Gather, gather_others};
 use super::grow::{RunOrder, Seen, take_run};
 use super::{Arena, ops};
@@ -94,10 +94,6 @@ impl Arena {
             let mut garbled = Ok(());
             taken.retain(|seen| {
                 let noted = self.note_claim(seen.slot, seen.word, Side::Receiver, now);
-                // A one-way record goes to the next receiver however many died with it.
-                if noted.is_ok() && !alone && self.reply.is_some() {
-                    self.control.block(seen.slot).note(TAKEN_IN_RUN);
-                }
                 noted.map_err(|error| garbled = Err(error)).is_ok()
             });
             let claim =
@@ -230,7 +226,7 @@ mod tests {
     fn a_request_that_a_worker_died_with_is_taken_alone() {
         let [host, _, worker] = three(true, 0);
         (4..8).for_each(|slot| send(&host, SENDER, slot));
-        host.control().block(6).note(RECEIVER_DIED);
+        host.control().block(6).note_only(RECEIVER_DIED);
         let take = || slots(&worker.try_take_run(SLOTS, Look::Words).unwrap().unwrap());
         assert_eq!([take(), take(), take()], [vec![4, 5], vec![6], vec![7]]);
     }

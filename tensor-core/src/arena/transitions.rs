@@ -4,7 +4,6 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::claim::{Claim, Side};
-use super::control::TAKEN_IN_RUN;
 use super::header::RING_ORDER;
 use super::mapped::{Half, Place, Status};
 use super::ops;
@@ -244,7 +243,6 @@ impl Claim {
         if arena.check_process().is_err() {
             return;
         }
-        arena.control.block(self.slot()).unnote(TAKEN_IN_RUN);
         // Before the transition: after it another thread of this process may claim the slot.
         arena.takes.end(self.slot());
         arena.claimed[self.slot()].store(0, Ordering::Release);

@@ -1,7 +1,7 @@
 //! The slot word: who may touch a slot's bytes, in one u64.
 //!
 //! ```text
-//! bits 0..3    phase
+//! bits 0..3    phase; 5 for taken together with others
 //! bit  3       GONE: the caller left before the answer
 //! bit  4       NOT_REPEATABLE: a worker may have changed the request
 //! bits 5..15   sender side: the participant that holds it, 0 for nobody
@@ -33,6 +33,9 @@ pub(crate) enum Phase {
     Done = 4,
 }
 
+/// The phase of a slot that is taken together with others.
+const TAKEN_IN_RUN: u64 = 5;
+
 /// The number of a participant, 1 to [`MAX_PARTICIPANT`].
 pub(crate) type ParticipantId = u16;
 
@@ -63,7 +66,7 @@ impl Word {
             0 => Some(Phase::Free),
             1 => Some(Phase::Loaned),
             2 => Some(Phase::Ready),
-            3 => Some(Phase::Taken),
+            3 | TAKEN_IN_RUN => Some(Phase::Taken),
             4 => Some(Phase::Done),
             _ => None,
         }
@@ -72,6 +75,12 @@ impl Word {
     #[inline]
     pub(crate) fn is(self, phase: Phase) -> bool {
         self.phase() == Some(phase)
+    }
+
+    /// Whether the slot is taken together with others.
+    #[inline]
+    pub(crate) const fn in_run(self) -> bool {
+        self.0 & 7 == TAKEN_IN_RUN
     }
 
     #[inline]
@@ -174,6 +183,24 @@ impl Word {
         self.is(Phase::Ready).then_some(self.with_phase(Phase::Taken).with_receiver(me))
     }
 
+    /// READY -> TAKEN, beside others that the same receiver has.
+    #[inline]
+    pub(crate) fn take_in_run(self, me: ParticipantId) -> Option<Word> {
+        self.take(me)?.taken_with_others(me, true)
+    }
+
+    /// TAKEN, from here on together with others, or alone again.
+    #[inline]
+    pub(crate) fn taken_with_others(self, me: ParticipantId, others: bool) -> Option<Word> {
+        let word = self.held_by_receiver(me).filter(|word| word.is(Phase::Taken))?;
+        let forgets = planted(Bug::TakesRunsAsIfAlone);
+        Some(if others && !forgets {
+            Word(word.0 & !7 | TAKEN_IN_RUN)
+        } else {
+            word.with_phase(Phase::Taken)
+        })
+    }
+
     /// TAKEN, from here on not to be handed to another worker.
     pub(crate) fn mark_not_repeatable(self, me: ParticipantId) -> Option<Word> {
         Some(self.held_by_receiver(me).filter(|word| word.is(Phase::Taken))?.with(NOT_REPEATABLE))
@@ -228,6 +255,9 @@ impl fmt::Debug for Word {
             None => write!(f, "phase {}", self.0 & 7)?,
         }
         write!(f, "(sender {}, receiver {}", self.sender(), self.receiver())?;
+        if self.in_run() {
+            f.write_str(", in a run")?;
+        }
         if self.gone() {
             f.write_str(", gone")?;
         }
@@ -276,6 +306,20 @@ mod tests {
         let receiver_first = taken.release_receiver(WORKER).unwrap();
         assert!(receiver_first.is(Phase::Done));
         assert!(receiver_first.release_sender(CLIENT, false).unwrap().is(Phase::Free));
+    }
+
+    #[test]
+    fn what_is_taken_in_a_run_says_so_for_as_long_as_it_is_taken() {
+        let ready = Word::NEW.loan(CLIENT).unwrap().send(CLIENT, true).unwrap();
+        let taken = ready.take_in_run(WORKER).unwrap();
+        assert_eq!(taken.0, 5 | 3 << 5 | 1023 << 15);
+        assert_eq!(ready.take(WORKER).unwrap().taken_with_others(WORKER, true), Some(taken));
+        assert!(taken.is(Phase::Taken) && taken.leave(CLIENT).unwrap().in_run());
+        assert_eq!(taken.redeliver(WORKER), Some(ready));
+        let alone = taken.taken_with_others(WORKER, false).unwrap();
+        assert_eq!(Some(alone), ready.take(WORKER));
+        assert_eq!(taken.finish(WORKER, false), alone.finish(WORKER, false));
+        assert_eq!(taken.taken_with_others(CLIENT, false), None);
     }
 
     #[test]
@@ -329,7 +373,8 @@ mod tests {
             let results = [
                 word.loan(me), word.send(me, keep), word.take(me), word.mark_not_repeatable(me),
                 word.finish(me, keep), word.release_receiver(me), word.leave(me),
-                word.release_sender(me, answered), word.redeliver(me),
+                word.release_sender(me, answered), word.redeliver(me), word.take_in_run(me),
+                word.taken_with_others(me, keep),
             ];
             for next in results.into_iter().flatten() {
                 prop_assert!(next.phase().is_some());

@@ -35,6 +35,8 @@ pub(crate) enum Bug {
     GrowsBlindly,
     /// A request that another server was faster to take is gathered all the same.
     GathersAnothers,
+    /// Requests of a run are taken as if each were alone.
+    TakesRunsAsIfAlone,
     /// A slot becomes free while one of two still holds it.
     FreesUnderAHold,
     /// A caller's bell is rung without a hint at which of its calls was answered.
@@ -43,7 +45,7 @@ pub(crate) enum Bug {
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 18] = [
+    const ALL: [Bug; 19] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
@@ -60,6 +62,7 @@ impl Bug {
         Bug::TicketAfterReady,
         Bug::GrowsBlindly,
         Bug::GathersAnothers,
+        Bug::TakesRunsAsIfAlone,
         Bug::FreesUnderAHold,
         Bug::RingsWithoutAHint,
     ];

@@ -1,12 +1,13 @@
 //! Clients and workers of a service.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tensor_core::dynamic::{DynClient, DynHost, DynServer};
 use tensor_core::{Error, Pin};
 
 use crate::world::{
-    answer_to, call, call_async, client, loan_all, serve, server, service, unique, wait_until,
+    answer_to, call, call_async, client, loan_all, serve, server, service, strict_service, unique, wait_until,
 };
 use crate::{SIZES, Victim, walk};
 
@@ -21,8 +22,12 @@ struct Scene {
 
 impl Scene {
     fn new(slots: usize, mutates_request: bool) -> Scene {
+        Scene::of(slots, |name| service(name, slots, mutates_request).unwrap())
+    }
+
+    fn of(slots: usize, host: impl FnOnce(&str) -> DynHost) -> Scene {
         let name = unique("crash.service");
-        let host = service(&name, slots, mutates_request).unwrap();
+        let host = host(&name);
         let (client, server) = (client(&name), server(&name));
         Scene { name, slots, host, client, server }
     }
@@ -77,10 +82,12 @@ struct Three {
     apart: bool,
     /// Whether a worker may write to its requests.
     mutates: bool,
+    /// Whether a request is given up with the first worker that had it alone.
+    once: bool,
 }
 
-const SIDE_BY_SIDE: Three = Three { apart: false, mutates: false };
-const APART: Three = Three { apart: true, mutates: false };
+const SIDE_BY_SIDE: Three = Three { apart: false, mutates: false, once: false };
+const APART: Three = Three { apart: true, ..SIDE_BY_SIDE };
 
 impl Three {
     /// They lie where they should every time when they go round so many slots.
@@ -96,9 +103,16 @@ impl Three {
 /// `expected` says how each call may end, given its number among the three and its id.
 fn walk_runs(three: Three, act: &str, expected: impl Fn(bool, &Result<u64, Error>, usize, u64) -> bool) {
     let part = format!("worker {}: {act}", three.called());
-    let repeatable = if three.mutates { ", its requests not repeatable" } else { "" };
+    let repeatable = match three {
+        Three { mutates: true, .. } => ", its requests not repeatable",
+        Three { once: true, .. } => ", its requests tried alone once",
+        _ => "",
+    };
     for slots in three.sizes() {
-        let scene = Scene::new(slots, three.mutates);
+        let scene = match three.once {
+            true => Scene::of(slots, |name| strict_service(name, slots).unwrap()),
+            false => Scene::new(slots, three.mutates),
+        };
         walk(&format!("a worker with {}: {act}{repeatable}", three.called()), slots, |fatal| {
             let mut victim = Victim::start(&part, &scene.name, fatal, slots);
             victim.hear("ready").unwrap();
@@ -233,6 +247,21 @@ fn what_a_worker_puts_back_beside_a_garbled_request_is_answered_although_it_is_k
     };
     walk_runs(SIDE_BY_SIDE, "puts back", expected);
     walk_runs(APART, "puts back", expected);
+}
+
+#[test]
+fn a_killed_worker_never_counts_as_one_that_had_each_request_of_its_run_alone() {
+    for three in [SIDE_BY_SIDE, APART] {
+        for act in ["takes", "answers"] {
+            let given_up = Cell::new(0);
+            walk_runs(Three { once: true, ..three }, act, |through, outcome, at, id| {
+                let others = if at == 0 { 0 } else { given_up.get() };
+                given_up.set(others + u32::from(has_no_answer(outcome)));
+                // The first of a run is alone for as long as no other is taken.
+                is_right(outcome, id) || (!through && given_up.get() == 1)
+            });
+        }
+    }
 }
 
 #[test]

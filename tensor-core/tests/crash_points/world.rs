@@ -34,7 +34,15 @@ pub(crate) fn channel(name: &str, slots: usize) -> Result<DynHost, Error> {
 }
 
 pub(crate) fn service(name: &str, slots: usize, mutates_request: bool) -> Result<DynHost, Error> {
-    let settings = settings(name, slots, mutates_request);
+    service_of(settings(name, slots, mutates_request))
+}
+
+/// A service of which a request is given up with the first worker that had it alone.
+pub(crate) fn strict_service(name: &str, slots: usize) -> Result<DynHost, Error> {
+    service_of(HostSettings { max_attempts: 1, ..settings(name, slots, false) })
+}
+
+fn service_of(settings: HostSettings) -> Result<DynHost, Error> {
     DynHost::create(&settings, schema("crash.request"), Some(schema("crash.reply")), &mut nothing)
 }
 

@@ -70,6 +70,42 @@ fn each_gathered_request_of_a_killed_worker_is_answered_once_by_it_or_by_another
     });
 }
 
+/// Requests side by side and apart: whenever the worker that takes them is killed, one of them was alone or none, and none
+/// once it has two.
+#[test]
+fn a_killed_worker_had_one_request_alone_or_a_run() {
+    explore_lives(|life| {
+        let arena = Model::service(4);
+        for slot in [0, 1, 3] {
+            ops::loan_slot(&*arena, SENDER, slot).unwrap();
+            ops::publish(&*arena, SENDER, slot, true).unwrap();
+        }
+        let doomed = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || {
+                live(life, || {
+                    let mut run = take_run(&*arena, RECEIVER, 3, RunOrder::Free, Look::Words, |_| false)?;
+                    gather_others(&*arena, RECEIVER, &mut run, 3, Gather::Always, |_| false);
+                    Some(run.len())
+                })
+            })
+        };
+        // Another takes one of them, or its caller leaves.
+        ops::take(&*arena, OTHER, Look::Words);
+        ops::let_go(&*arena, 3, |word| word.release_sender(SENDER, true)).unwrap();
+        let through = doomed.join().unwrap();
+        let taken: Vec<Word> = (0..4)
+            .map(|slot| arena.word_of(slot))
+            .filter(|word| word.is(Phase::Taken) && word.receiver() == RECEIVER)
+            .collect();
+        let alone = taken.iter().filter(|word| !word.in_run()).count();
+        assert!(alone == 0 || taken.len() == 1, "{taken:?}");
+        if let Some(run) = through {
+            assert_eq!((taken.len(), alone), (run.unwrap_or(0), usize::from(run == Some(1))));
+        }
+    });
+}
+
 #[test]
 fn a_request_whose_caller_leaves_is_gathered_or_withdrawn() {
     explore(|| {
@@ -94,6 +130,15 @@ mod planted {
         assert_found(
             Bug::GathersAnothers,
             "arena::model::gathered::each_gathered_request_of_a_killed_worker_is_answered_once_by_it_or_by_another",
+            "panicked",
+        );
+    }
+
+    #[test]
+    fn taking_a_run_as_if_each_of_it_were_alone() {
+        assert_found(
+            Bug::TakesRunsAsIfAlone,
+            "arena::model::gathered::a_killed_worker_had_one_request_alone_or_a_run",
             "panicked",
         );
     }
