@@ -2,6 +2,7 @@
 
 use crate::catalogue::Program;
 use crate::figures::median;
+use crate::placement::Cores;
 use serde::{Deserialize, Serialize};
 
 /// What a value is.
@@ -95,12 +96,15 @@ pub(crate) const CURVES: &[Curve] = &[
     },
 ];
 
-/// What a measuring program prints: a point of a line.
+/// What a measuring program prints: a point of a line, or a part of one.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Point {
     line: String,
     x: f64,
     value: f64,
+    /// When it was measured, where it matters how the cores lay: see [`crate::clock::now`].
+    began: Option<u64>,
+    ended: Option<u64>,
 }
 
 impl Point {
@@ -110,21 +114,70 @@ impl Point {
     }
 }
 
+/// All points of a run of a line, in one attempt or more, by how the cores lay.
+#[derive(Default)]
+pub(crate) struct Taken {
+    places: Vec<Place>,
+}
+
+/// What a run has at a place of an axis.
+struct Place {
+    line: String,
+    x: f64,
+    near: Vec<f64>,
+    apart: Vec<f64>,
+}
+
+impl Taken {
+    /// Adds what a program printed; `cores` says how the cores were from one time to another.
+    pub(crate) fn add(&mut self, point: Point, cores: impl Fn(u64, u64) -> Cores) {
+        let Point { line, x, value, began, ended } = point;
+        let at =
+            self.places.iter().position(|place| place.line == line && place.x == x).unwrap_or_else(|| {
+                self.places.push(Place { line, x, near: Vec::new(), apart: Vec::new() });
+                self.places.len() - 1
+            });
+        match began.zip(ended).map_or(Cores::Near, |(began, ended)| cores(began, ended)) {
+            Cores::Near => self.places[at].near.push(value),
+            Cores::Apart => self.places[at].apart.push(value),
+            Cores::Moved => {}
+        }
+    }
+
+    /// Whether every place was measured on near cores.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.places.iter().all(|place| !place.near.is_empty())
+    }
+}
+
 /// The values of all runs at a place of the axis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Values {
     pub(crate) x: f64,
+    /// While the cores were near each other, or where that does not matter.
     pub(crate) runs: Vec<f64>,
+    /// While they were apart.
+    pub(crate) apart: Vec<f64>,
 }
 
 impl Values {
-    pub(crate) fn median(&self) -> f64 {
-        median(self.runs.iter().copied()).unwrap_or(f64::NAN)
+    /// Whether no run met near cores, so that its values are those of cores that are apart.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.runs.is_empty() && !self.apart.is_empty()
+    }
+
+    fn shown(&self) -> &[f64] {
+        if self.runs.is_empty() { &self.apart } else { &self.runs }
+    }
+
+    /// The median of the runs, where there is one.
+    pub(crate) fn median(&self) -> Option<f64> {
+        median(self.shown().iter().copied())
     }
 
     /// The lowest and the highest run.
     pub(crate) fn spread(&self) -> (f64, f64) {
-        self.runs.iter().fold((f64::INFINITY, 0.0), |(low, high), run| (run.min(low), run.max(high)))
+        self.shown().iter().fold((f64::INFINITY, 0.0), |(low, high), run| (run.min(low), run.max(high)))
     }
 }
 
@@ -152,18 +205,22 @@ impl Drawn {
         Drawn { name, title, axis, unit: curve.unit, lines: Vec::new() }
     }
 
-    /// Adds a point to its line.
-    pub(crate) fn add(&mut self, point: Point) {
-        let line = match self.lines.iter().position(|line| line.name == point.line) {
-            Some(at) => &mut self.lines[at],
-            None => {
-                self.lines.push(Line { name: point.line, values: Vec::new() });
-                self.lines.last_mut().expect("just pushed")
-            }
-        };
-        match line.values.iter_mut().find(|values| values.x == point.x) {
-            Some(values) => values.runs.push(point.value),
-            None => line.values.push(Values { x: point.x, runs: vec![point.value] }),
+    /// Adds a run of a line, of which every place has one value.
+    pub(crate) fn add(&mut self, taken: Taken) {
+        for Place { line, x, near, apart } in taken.places {
+            let line = match self.lines.iter().position(|known| known.name == line) {
+                Some(at) => &mut self.lines[at],
+                None => {
+                    self.lines.push(Line { name: line, values: Vec::new() });
+                    self.lines.last_mut().expect("just pushed")
+                }
+            };
+            let at = line.values.iter().position(|values| values.x == x).unwrap_or_else(|| {
+                line.values.push(Values { x, runs: Vec::new(), apart: Vec::new() });
+                line.values.len() - 1
+            });
+            line.values[at].runs.extend(median(near));
+            line.values[at].apart.extend(median(apart));
         }
     }
 
@@ -181,19 +238,54 @@ impl Drawn {
 mod tests {
     use super::*;
 
+    fn point(line: &str, x: u32, value: u32, when: &str) -> Point {
+        Point::parse(&format!(r#"{{"line": "{line}", "x": {x}, "value": {value}{when}}}"#)).unwrap()
+    }
+
     #[test]
     fn points_of_several_runs_come_together_by_line_and_place() {
         let mut drawn = Drawn::new(&CURVES[0]);
-        for (line, x, value) in
-            [("a", 64.0, 3.0), ("b", 64.0, 9.0), ("a", 8.0, 1.0), ("a", 64.0, 1.0), ("a", 64.0, 2.0)]
-        {
-            let text = format!(r#"{{"line": "{line}", "x": {x}, "value": {value}}}"#);
-            drawn.add(Point::parse(&text).unwrap());
+        for (line, x, value) in [("a", 64, 3), ("b", 64, 9), ("a", 8, 1), ("a", 64, 1), ("a", 64, 2)] {
+            let mut taken = Taken::default();
+            taken.add(point(line, x, value, ""), |_, _| Cores::Apart);
+            assert!(taken.is_enough(), "where it does not say when, the cores do not matter");
+            drawn.add(taken);
         }
         assert_eq!(drawn.places(), [8.0, 64.0]);
         let values = &drawn.lines[0].values[0];
-        assert_eq!((values.x, values.median(), values.spread()), (64.0, 2.0, (1.0, 3.0)));
+        assert_eq!((values.x, values.median(), values.spread()), (64.0, Some(2.0), (1.0, 3.0)));
         assert_eq!(drawn.lines[1].values[0].runs, [9.0]);
         assert!(Point::parse("compiling").is_none());
+    }
+
+    #[test]
+    fn a_run_has_the_middle_of_its_parts_on_near_cores() {
+        let placed = |began, _| match began {
+            0 => Cores::Near,
+            1 => Cores::Apart,
+            _ => Cores::Moved,
+        };
+        let parts = [(0, 10), (0, 11), (0, 12), (1, 50), (2, 90)];
+        let when = |began| format!(r#", "began": {began}, "ended": 9"#);
+        let mut taken = Taken::default();
+        parts.iter().for_each(|(began, value)| taken.add(point("a", 64, *value, &when(*began)), placed));
+        assert!(taken.is_enough());
+        taken.add(point("a", 8, 70, &when(1)), placed);
+        assert!(!taken.is_enough(), "one place is still to come");
+        let mut drawn = Drawn::new(&CURVES[0]);
+        drawn.add(taken);
+        let [many, few] = drawn.lines[0].values.as_slice() else { panic!("two places") };
+        assert_eq!((many.runs.as_slice(), many.apart.as_slice()), ([11.0].as_slice(), [50.0].as_slice()));
+        assert_eq!((few.is_apart(), few.median(), many.is_apart()), (true, Some(70.0), false));
+    }
+
+    #[test]
+    fn a_place_that_was_never_still_has_no_value() {
+        let mut taken = Taken::default();
+        taken.add(point("a", 64, 1, r#", "began": 1, "ended": 2"#), |_, _| Cores::Moved);
+        let mut drawn = Drawn::new(&CURVES[0]);
+        drawn.add(taken);
+        let values = &drawn.lines[0].values[0];
+        assert_eq!((values.median(), values.is_apart()), (None, false));
     }
 }

@@ -1,23 +1,36 @@
 //! What a measurement gives: a histogram of its durations, and what the processes used.
 
+use crate::placement::Cores;
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Slices with the cores near each other that are enough for a case.
+const ENOUGH: usize = 3;
+
 /// What a measuring program prints for each case.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Told {
     pub(crate) table: Table,
     pub(crate) touched: bool,
-    client_cpu_ns: u64,
-    server_cpu_ns: u64,
+    slices: Vec<Slice>,
     client: Memory,
     server: Memory,
     processes: u32,
-    /// A file of 64-bit words: nanoseconds of each call.
+    /// A file of 64-bit words: nanoseconds of each call, one slice after the other.
     durations: String,
+}
+
+/// A part of a case. Times are nanoseconds, of the clock that [`crate::clock::now`] reads or of the processor.
+#[derive(Debug, Deserialize)]
+struct Slice {
+    began: u64,
+    ended: u64,
+    calls: usize,
+    client_cpu_ns: u64,
+    server_cpu_ns: u64,
 }
 
 /// The two tables, which are never mixed, and what stands beside both.
@@ -39,9 +52,9 @@ pub(crate) struct Memory {
     pub(crate) pss: u64,
 }
 
-/// One run. Times are nanoseconds.
+/// What some of the calls of a run gave. Times are nanoseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Run {
+pub(crate) struct Figures {
     pub(crate) calls: u64,
     pub(crate) p50: u64,
     pub(crate) p90: u64,
@@ -50,13 +63,26 @@ pub(crate) struct Run {
     pub(crate) highest: u64,
     pub(crate) client_cpu: u64,
     pub(crate) server_cpu: u64,
+    /// The raw data: an HDR histogram (V2, deflated, base64), in nanoseconds.
+    pub(crate) histogram: String,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// The calls while the cores were near each other; all of them where the system runs on no two cores of its own.
+    pub(crate) near: Option<Figures>,
+    /// The calls while they were apart.
+    pub(crate) apart: Option<Figures>,
+    /// Calls that are in neither, for the cores were moved meanwhile.
+    pub(crate) moved: u64,
+    /// How often it was measured, until enough was measured on near cores.
+    pub(crate) attempts: u32,
     pub(crate) client_memory: Memory,
     pub(crate) server_memory: Memory,
     pub(crate) processes: u32,
     /// Load of the machine in the last minute, when the run ended.
     pub(crate) load: f64,
-    /// The raw data: an HDR histogram (V2, deflated, base64), in nanoseconds.
-    pub(crate) histogram: String,
 }
 
 impl Told {
@@ -64,40 +90,143 @@ impl Told {
     pub(crate) fn parse(line: &str) -> Option<Told> {
         serde_json::from_str(line).ok()
     }
+}
 
-    /// The figures of the run, with the durations that lie in `directory`.
-    pub(crate) fn run(&self, directory: &Path, load: f64) -> Result<Run, String> {
-        let path = directory.join(&self.durations);
-        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let histogram = histogram(&bytes);
-        if histogram.is_empty() {
-            return Err(format!("{} is empty", path.display()));
+/// Calls that were made while the cores lay in the same way.
+struct Part {
+    slices: usize,
+    histogram: Histogram<u64>,
+    client_cpu: u64,
+    server_cpu: u64,
+}
+
+impl Part {
+    fn new() -> Part {
+        let histogram =
+            Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("up to a minute, three digits");
+        Part { slices: 0, histogram, client_cpu: 0, server_cpu: 0 }
+    }
+
+    fn add(&mut self, slice: &Slice, durations: &[u64]) {
+        self.slices += 1;
+        durations.iter().for_each(|duration| self.histogram.saturating_record(*duration));
+        self.client_cpu += slice.client_cpu_ns;
+        self.server_cpu += slice.server_cpu_ns;
+    }
+
+    fn figures(&self) -> Option<Figures> {
+        let calls = self.histogram.len();
+        if calls == 0 {
+            return None;
         }
-        Ok(Run {
-            calls: histogram.len(),
-            p50: histogram.value_at_quantile(0.5),
-            p90: histogram.value_at_quantile(0.9),
-            p99: histogram.value_at_quantile(0.99),
-            p999: histogram.value_at_quantile(0.999),
-            highest: histogram.max(),
-            client_cpu: self.client_cpu_ns,
-            server_cpu: self.server_cpu_ns,
-            client_memory: self.client,
-            server_memory: self.server,
-            processes: self.processes,
-            load,
-            histogram: encode(&histogram),
+        let quantile = |quantile| self.histogram.value_at_quantile(quantile);
+        Some(Figures {
+            calls,
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            highest: self.histogram.max(),
+            client_cpu: self.client_cpu / calls,
+            server_cpu: self.server_cpu / calls,
+            histogram: encode(&self.histogram),
         })
     }
 }
 
-fn histogram(bytes: &[u8]) -> Histogram<u64> {
-    let mut histogram =
-        Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("up to a minute, three digits");
-    for word in bytes.as_chunks::<8>().0 {
-        histogram.saturating_record(u64::from_le_bytes(*word));
+/// A case in all attempts of a run: its slices, by how the cores lay.
+pub(crate) struct Case {
+    pub(crate) table: Table,
+    pub(crate) touched: bool,
+    near: Part,
+    apart: Part,
+    moved: u64,
+    attempts: u32,
+    client: Memory,
+    server: Memory,
+    processes: u32,
+    load: f64,
+}
+
+impl Case {
+    /// A case that `told` is about, without its slices.
+    pub(crate) fn new(told: &Told) -> Case {
+        Case {
+            table: told.table,
+            touched: told.touched,
+            near: Part::new(),
+            apart: Part::new(),
+            moved: 0,
+            attempts: 0,
+            client: Memory::default(),
+            server: Memory::default(),
+            processes: 0,
+            load: 0.0,
+        }
     }
-    histogram
+
+    /// Adds an attempt, with the durations that lie in `directory`; `cores` says how the cores were from one time to another.
+    pub(crate) fn add(
+        &mut self,
+        told: &Told,
+        directory: &Path,
+        load: f64,
+        cores: impl Fn(u64, u64) -> Cores,
+    ) -> Result<(), String> {
+        let path = directory.join(&told.durations);
+        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let durations: Vec<u64> =
+            bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let mut rest = durations.as_slice();
+        for slice in &told.slices {
+            let Some((these, after)) = rest.split_at_checked(slice.calls) else { break };
+            rest = after;
+            // One process alone runs on one core.
+            let placed = if told.processes == 1 { Cores::Near } else { cores(slice.began, slice.ended) };
+            match placed {
+                Cores::Near => self.near.add(slice, these),
+                Cores::Apart => self.apart.add(slice, these),
+                Cores::Moved => self.moved += these.len() as u64,
+            }
+        }
+        let told_of: usize = told.slices.iter().map(|slice| slice.calls).sum();
+        if durations.is_empty() || durations.len() != told_of {
+            return Err(format!("{} has {} calls, not {told_of}", path.display(), durations.len()));
+        }
+        self.attempts += 1;
+        (self.client, self.server, self.processes, self.load) =
+            (told.client, told.server, told.processes, load);
+        Ok(())
+    }
+
+    /// Whether enough of it was measured on near cores.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.near.slices >= ENOUGH
+    }
+
+    /// What a measuring program calls it.
+    pub(crate) fn name(&self) -> String {
+        let table = match self.table {
+            Table::Ready => "ready",
+            Table::Written => "written",
+            Table::Limit => "limit",
+        };
+        format!("{table}-{}", if self.touched { "touched" } else { "untouched" })
+    }
+
+    /// The figures of the run.
+    pub(crate) fn run(&self) -> Run {
+        Run {
+            near: self.near.figures(),
+            apart: self.apart.figures(),
+            moved: self.moved,
+            attempts: self.attempts,
+            client_memory: self.client,
+            server_memory: self.server,
+            processes: self.processes,
+            load: self.load,
+        }
+    }
 }
 
 fn encode(histogram: &Histogram<u64>) -> String {
@@ -118,22 +247,83 @@ mod tests {
     use super::*;
     use hdrhistogram::serialization::Deserializer;
 
-    const LINE: &str = r#"{"table": "written", "touched": true, "client_cpu_ns": 7, "server_cpu_ns": 9,
-        "client": {"rss": 2, "pss": 1}, "server": {"rss": 4, "pss": 3}, "processes": 2, "durations": "d"}"#;
+    /// Three slices of 400, 500 and 100 calls, a second each.
+    fn told(processes: u32) -> Told {
+        let slice = |second: u64, calls: u64| {
+            format!(
+                r#"{{"began": {second}, "ended": {}, "calls": {calls}, "client_cpu_ns": {}, "server_cpu_ns": {}}}"#,
+                second + 1,
+                7 * calls,
+                9 * calls
+            )
+        };
+        let slices = [slice(1, 400), slice(2, 500), slice(3, 100)].join(", ");
+        let line = format!(
+            r#"{{"table": "written", "touched": true, "slices": [{slices}], "client": {{"rss": 2, "pss": 1}},
+            "server": {{"rss": 4, "pss": 3}}, "processes": {processes}, "durations": "d"}}"#
+        );
+        Told::parse(&line).unwrap()
+    }
 
-    #[test]
-    fn a_run_has_the_percentiles_of_its_durations_and_keeps_all_of_them() {
+    /// Durations of 1 to 1000 ns.
+    fn durations() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let bytes: Vec<u8> = (1..=1000u64).flat_map(u64::to_le_bytes).collect();
         std::fs::write(directory.path().join("d"), bytes).unwrap();
-        let told = Told::parse(LINE).unwrap();
-        assert_eq!((told.table, told.touched), (Table::Written, true));
-        let run = told.run(directory.path(), 0.5).unwrap();
-        assert_eq!((run.calls, run.p50, run.p90, run.p99, run.p999), (1000, 500, 900, 990, 999));
-        assert_eq!((run.client_cpu, run.server_cpu, run.server_memory.pss, run.processes), (7, 9, 3, 2));
-        let raw = base64::engine::general_purpose::STANDARD.decode(run.histogram).unwrap();
+        directory
+    }
+
+    fn case(processes: u32, cores: impl Fn(u64, u64) -> Cores) -> Case {
+        let (told, directory) = (told(processes), durations());
+        let mut case = Case::new(&told);
+        case.add(&told, directory.path(), 0.5, cores).unwrap();
+        case
+    }
+
+    #[test]
+    fn a_run_has_the_percentiles_of_its_durations_and_keeps_all_of_them() {
+        let case = case(2, |_, _| Cores::Near);
+        assert_eq!(
+            (case.table, case.touched, case.name().as_str()),
+            (Table::Written, true, "written-touched")
+        );
+        assert!(case.is_enough());
+        let run = case.run();
+        let near = run.near.unwrap();
+        assert_eq!((near.calls, near.p50, near.p90, near.p99, near.p999), (1000, 500, 900, 990, 999));
+        assert_eq!((near.client_cpu, near.server_cpu, run.server_memory.pss, run.processes), (7, 9, 3, 2));
+        assert!(run.apart.is_none() && run.moved == 0);
+        let raw = base64::engine::general_purpose::STANDARD.decode(near.histogram).unwrap();
         let kept: Histogram<u64> = Deserializer::new().deserialize(&mut raw.as_slice()).unwrap();
         assert_eq!((kept.len(), kept.value_at_quantile(0.5)), (1000, 500));
+    }
+
+    #[test]
+    fn slices_are_told_apart_by_how_the_cores_lay() {
+        let placed = |began, _| [Cores::Apart, Cores::Near, Cores::Moved][began as usize - 1];
+        let mut case = case(2, placed);
+        let run = case.run();
+        let (near, apart) = (run.near.unwrap(), run.apart.unwrap());
+        assert_eq!((near.calls, near.p50, near.highest, near.client_cpu), (500, 650, 900, 7));
+        assert_eq!((apart.calls, apart.p50, apart.highest, apart.server_cpu), (400, 200, 400, 9));
+        assert_eq!((run.moved, run.attempts), (100, 1));
+        assert!(!case.is_enough());
+        let directory = durations();
+        case.add(&told(2), directory.path(), 0.5, |_, _| Cores::Near).unwrap();
+        let run = case.run();
+        assert!(case.is_enough());
+        assert_eq!((run.near.unwrap().calls, run.apart.unwrap().calls, run.attempts), (1500, 400, 2));
+    }
+
+    #[test]
+    fn one_process_alone_has_no_other_core_to_be_apart_from() {
+        assert!(case(1, |_, _| Cores::Apart).is_enough());
+    }
+
+    #[test]
+    fn a_run_that_was_never_near_has_no_near_figures() {
+        let run = case(2, |_, _| Cores::Apart).run();
+        assert!(run.near.is_none() && run.apart.is_some());
     }
 
     #[test]
@@ -144,12 +334,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_durations_is_an_error() {
+    fn a_run_without_its_durations_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        let told = Told::parse(LINE).unwrap();
-        assert!(told.run(directory.path(), 0.0).is_err());
-        std::fs::write(directory.path().join("d"), "").unwrap();
-        assert!(told.run(directory.path(), 0.0).unwrap_err().contains("empty"));
+        let told = told(2);
+        let mut case = Case::new(&told);
+        let mut add = || case.add(&told, directory.path(), 0.0, |_, _| Cores::Near);
+        assert!(add().is_err());
+        std::fs::write(directory.path().join("d"), [0; 16]).unwrap();
+        assert!(add().unwrap_err().contains("has 2 calls, not 1000"));
     }
 
     #[test]

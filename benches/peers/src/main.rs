@@ -1,26 +1,33 @@
 //! Measures tensorbridge and what people use instead, in one run: `cargo xtask bench --peers` prepares everything and runs it.
 
 mod catalogue;
+mod clock;
 mod curves;
 mod figures;
 mod machine;
 mod markdown;
+mod placement;
 mod plot;
 mod program;
 mod report;
 
 use catalogue::{Program, System};
 use clap::Parser;
-use curves::{CURVES, Curve, Drawn, Point};
-use figures::{Table, Told};
+use curves::{CURVES, Curve, Drawn, Point, Taken};
+use figures::{Case, Table, Told};
 use indicatif::{ProgressBar, ProgressStyle};
+use placement::{Cores, Watcher};
 use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const RUNS: usize = 3;
+/// How often something is measured at most, until enough of it was measured on near cores.
+const ATTEMPTS: u32 = 4;
+/// How long a whole comparison may measure again.
+const AGAIN: Duration = Duration::from_secs(240);
 const PACKAGES: [&str; 14] = [
     "fastapi",
     "uvicorn",
@@ -94,10 +101,12 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         ..Report::default()
     };
     report.machine.insert("load before".to_owned(), machine::load().to_string());
-    measure(options, &systems, &mut report)?;
+    let mut watched = Watched::new(options);
+    measure(options, &systems, &mut watched, &mut report)?;
     for curve in curves {
-        draw(options, curve, &mut report)?;
+        draw(options, curve, &mut watched, &mut report)?;
     }
+    report.machine.insert("placement of the two cores".to_owned(), watched.summary());
     report.machine.insert("load after".to_owned(), machine::load().to_string());
     std::fs::create_dir_all(&options.into)?;
     let page = markdown::page(&report);
@@ -115,10 +124,70 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// Where the two cores of the measuring programs lie, and how long may be measured again for it.
+struct Watched {
+    watcher: Option<Watcher>,
+    left: Duration,
+}
+
+impl Watched {
+    /// Starts to watch, unless the run is one without pinning.
+    fn new(options: &Options) -> Watched {
+        let watcher = if options.free { None } else { Watcher::start() };
+        Watched { watcher, left: if options.quick { AGAIN / 4 } else { AGAIN } }
+    }
+
+    /// Calls `attempt` until it says that it has enough, or there were enough of them; what is not `pinned` once.
+    fn until_enough(
+        &mut self,
+        pinned: bool,
+        mut attempt: impl FnMut(Option<&Watcher>) -> Result<bool, std::io::Error>,
+    ) -> Result<(), std::io::Error> {
+        let Some(watcher) = self.watcher.as_ref().filter(|_| pinned) else {
+            return attempt(None).map(drop);
+        };
+        for _ in 0..ATTEMPTS {
+            let begin = Instant::now();
+            if attempt(Some(watcher))? {
+                break;
+            }
+            self.left = self.left.saturating_sub(begin.elapsed());
+            if self.left.is_zero() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        self.watcher.as_ref().map_or_else(|| "not looked at".to_owned(), Watcher::summary)
+    }
+}
+
+/// Runs a measuring program, and watches meanwhile.
+fn watch(
+    watcher: Option<&Watcher>,
+    command: Command,
+    directory: &Path,
+    limit: Duration,
+) -> Result<String, String> {
+    let run = || program::run(command, directory, limit);
+    match watcher {
+        Some(watcher) => watcher.watch(run),
+        None => run(),
+    }
+}
+
+/// How the cores were from `began` to `ended`; near where nobody watches.
+fn cores(watcher: Option<&Watcher>, began: u64, ended: u64) -> Cores {
+    watcher.map_or(Cores::Near, |watcher| watcher.cores(began, ended))
+}
+
 /// Every system once, and then again: what else the machine does meets all of them.
 fn measure(
     options: &Options,
     systems: &[System],
+    watched: &mut Watched,
     report: &mut Report,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let unavailable: BTreeMap<&str, &str> =
@@ -135,7 +204,7 @@ fn measure(
             }
             match unavailable.get(system.name) {
                 Some(reason) => report.miss(system, wait, (*reason).to_owned()),
-                None => one(options, system, wait, report)?,
+                None => one(options, system, wait, watched, report)?,
             }
             bar.inc(1);
         }
@@ -145,23 +214,39 @@ fn measure(
 }
 
 /// All lines of a curve, in turns.
-fn draw(options: &Options, curve: &Curve, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(
+    options: &Options,
+    curve: &Curve,
+    watched: &mut Watched,
+    report: &mut Report,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut drawn = Drawn::new(curve);
     let directory = directory()?;
     for run in 1..=RUNS {
         for line in curve.lines {
             let (Program::Python(title) | Program::Rust(title)) = line;
             eprintln!("run {run}: {}: {title}", curve.name);
-            let mut command = match line {
-                Program::Python(_) => python(options, "curve.py"),
-                Program::Rust(_) => Command::new(options.programs.join("rivals")),
-            };
-            command.args([curve.name, title, "--seconds", &seconds(options).to_string()]);
-            settle(&mut command, options, !options.free && matches!(line, Program::Rust(_)));
-            match program::run(command, &directory, Duration::from_secs(180)) {
-                Err(reason) => report.lack(format!("{}: {title}", curve.name), reason),
-                Ok(told) => told.lines().filter_map(Point::parse).for_each(|point| drawn.add(point)),
-            }
+            let pinned = !options.free && matches!(line, Program::Rust(_));
+            let mut taken = Taken::default();
+            watched.until_enough(pinned, |watcher| {
+                let mut command = match line {
+                    Program::Python(_) => python(options, "curve.py"),
+                    Program::Rust(_) => Command::new(options.programs.join("rivals")),
+                };
+                command.args([curve.name, title, "--seconds", &seconds(options).to_string()]);
+                settle(&mut command, options, pinned);
+                let told = match watch(watcher, command, &directory, Duration::from_secs(180)) {
+                    Err(reason) => {
+                        report.lack(format!("{}: {title}", curve.name), reason);
+                        return Ok(true);
+                    }
+                    Ok(told) => told,
+                };
+                let cores = |began, ended| cores(watcher, began, ended);
+                told.lines().filter_map(Point::parse).for_each(|point| taken.add(point, cores));
+                Ok(taken.is_enough())
+            })?;
+            drawn.add(taken);
         }
     }
     std::fs::remove_dir_all(&directory)?;
@@ -169,28 +254,50 @@ fn draw(options: &Options, curve: &Curve, report: &mut Report) -> Result<(), Box
     Ok(())
 }
 
-/// One run of one system, in all its cases.
+/// One run of one system, in all its cases; those of which too little was measured on near cores once more, for a while.
 fn one(
     options: &Options,
     system: &System,
     wait: &str,
+    watched: &mut Watched,
     report: &mut Report,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let directory = directory()?;
     let pinned = !options.free && !system.unpinned;
-    let command = command(options, system, wait, pinned, &directory);
-    match program::run(command, &directory, Duration::from_secs(90)) {
-        Err(reason) => report.miss(system, wait, reason),
-        Ok(told) => {
-            for told in told.lines().filter_map(Told::parse) {
-                match told.run(&directory, machine::load()) {
-                    Ok(run) => report.add(system, wait, pinned, told.table, told.touched, run),
-                    Err(reason) => report.miss(system, wait, reason),
-                }
+    let mut cases: Vec<Case> = Vec::new();
+    watched.until_enough(pinned, |watcher| {
+        let directory = directory()?;
+        let mut command = command(options, system, wait, pinned, &directory);
+        for case in cases.iter().filter(|case| !case.is_enough()) {
+            command.args(["--case", &case.name()]);
+        }
+        let told = watch(watcher, command, &directory, Duration::from_secs(90));
+        let failed = told.is_err();
+        let told = told.unwrap_or_else(|reason| {
+            report.miss(system, wait, reason);
+            String::new()
+        });
+        for told in told.lines().filter_map(Told::parse) {
+            let same = |case: &Case| case.table == told.table && case.touched == told.touched;
+            let at = cases.iter().position(same).unwrap_or_else(|| {
+                cases.push(Case::new(&told));
+                cases.len() - 1
+            });
+            let cores = |began, ended| cores(watcher, began, ended);
+            if let Err(reason) = cases[at].add(&told, &directory, machine::load(), cores) {
+                report.miss(system, wait, reason);
             }
         }
+        std::fs::remove_dir_all(&directory)?;
+        Ok(failed || cases.iter().all(Case::is_enough))
+    })?;
+    for case in cases {
+        let run = case.run();
+        if run.near.is_none() && run.apart.is_none() {
+            report.miss(system, wait, format!("{}: the cores were moved all the time", case.name()));
+            continue;
+        }
+        report.add(system, wait, pinned, case.table, case.touched, run);
     }
-    std::fs::remove_dir_all(&directory)?;
     Ok(())
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn bars(path: &Path, report: &Report, table: Table, title: &str) -> R
         let end = LABELS + ((share * f64::from(WIDTH - LABELS - 80)) as i32).max(2);
         root.draw(&Rectangle::new([(LABELS, top + 4), (end, top + ROW - 4)], colour(row.kind).filled()))?;
         let languages = if row.kind == Kind::Limit { String::new() } else { format!(", {}", row.pair) };
-        let label = format!("{}{languages}, {}", row.title.replace("**", ""), row.wait);
+        let apart = if row.is_apart() { ", cores apart" } else { "" };
+        let label = format!("{}{languages}, {}{apart}", row.title.replace("**", ""), row.wait);
         root.draw(&Text::new(label, (LABELS - 8, top + ROW / 2), at(font(13), HPos::Right)))?;
         root.draw(&Text::new(human(row.p50()), (end + 6, top + ROW / 2), at(font(13), HPos::Left)))?;
     }
@@ -50,19 +51,36 @@ pub(crate) fn bars(path: &Path, report: &Report, table: Table, title: &str) -> R
     Ok(())
 }
 
-const LINES: [RGBColor; 6] = [
+/// Lines are told apart by their colours, and by the marks of their points.
+const COLOURS: [RGBColor; 8] = [
     RGBColor(38, 110, 180),
     RGBColor(214, 137, 60),
-    RGBColor(90, 160, 90),
+    RGBColor(70, 150, 70),
     RGBColor(170, 80, 150),
-    RGBColor(150, 150, 150),
-    RGBColor(180, 60, 60),
+    RGBColor(110, 110, 110),
+    RGBColor(190, 50, 50),
+    RGBColor(30, 170, 180),
+    RGBColor(130, 90, 50),
 ];
+
+/// The mark of the points of a line.
+fn mark<'a, C: 'static + Clone>(
+    number: usize,
+    point: C,
+    colour: RGBColor,
+) -> DynElement<'static, SVGBackend<'a>, C> {
+    match number % 4 {
+        0 => Circle::new(point, 4, colour.filled()).into_dyn(),
+        1 => TriangleMarker::new(point, 6, colour.filled()).into_dyn(),
+        2 => Cross::new(point, 4, colour.stroke_width(2)).into_dyn(),
+        _ => Circle::new(point, 4, colour.stroke_width(2)).into_dyn(),
+    }
+}
 
 /// Lines over an axis, both logarithmic.
 pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
     let places = curve.places();
-    let all = || curve.lines.iter().flat_map(|line| line.values.iter().map(|values| values.median()));
+    let all = || curve.lines.iter().flat_map(|line| line.values.iter().filter_map(|values| values.median()));
     let (low, high) =
         all().fold((f64::INFINITY, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
     let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
@@ -76,15 +94,17 @@ pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
         .build_cartesian_2d((*first * 0.9..*last * 1.1).log_scale(), (low * 0.7..high * 1.4).log_scale())?;
     let unit = curve.unit;
     chart.configure_mesh().x_desc(&curve.axis).y_label_formatter(&|number| value(unit, *number)).draw()?;
-    for (line, colour) in curve.lines.iter().zip(LINES.iter().cycle()) {
-        let points = line.values.iter().map(|values| (values.x, values.median()));
+    for (number, (line, colour)) in curve.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        let points = line.values.iter().filter_map(|values| Some((values.x, values.median()?)));
         let stroke = colour.stroke_width(2);
-        // A curve over one place has no line to see.
-        chart.draw_series(points.clone().map(|point| Circle::new(point, 4, colour.filled())))?;
-        chart
-            .draw_series(LineSeries::new(points, stroke))?
-            .label(&line.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke));
+        chart.draw_series(LineSeries::new(points.clone(), stroke))?.label(&line.name).legend(
+            move |(x, y)| {
+                EmptyElement::at((x, y))
+                    + PathElement::new([(0, 0), (18, 0)], stroke)
+                    + mark(number, (9, 0), *colour)
+            },
+        );
+        chart.draw_series(points.map(|point| mark(number, point, *colour)))?;
     }
     chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     root.present()?;

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Kind, System};
 use crate::curves::Drawn;
-use crate::figures::{Run, Table, median};
+use crate::figures::{Figures, Run, Table, median};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,18 +23,53 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn median(&self, of: impl Fn(&Run) -> u64) -> u64 {
+    /// Whether no run of it met near cores, so that its figures are those of cores that are apart.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.runs.iter().all(|run| run.near.is_none())
+    }
+
+    /// The figures of its runs: those of near cores, where there are any.
+    fn figures(&self) -> Vec<&Figures> {
+        let apart = self.is_apart();
+        self.runs
+            .iter()
+            .filter_map(|run| if apart { run.apart.as_ref() } else { run.near.as_ref() })
+            .collect()
+    }
+
+    pub(crate) fn median(&self, of: impl Fn(&Figures) -> u64) -> u64 {
+        median(self.figures().into_iter().map(of)).unwrap_or(0)
+    }
+
+    /// What its processes have, as the runs say.
+    pub(crate) fn processes(&self, of: impl Fn(&Run) -> u64) -> u64 {
         median(self.runs.iter().map(of)).unwrap_or(0)
     }
 
     pub(crate) fn p50(&self) -> u64 {
-        self.median(|run| run.p50)
+        self.median(|figures| figures.p50)
     }
 
     /// The lowest and the highest median of a run.
     pub(crate) fn spread(&self) -> (u64, u64) {
-        let medians = || self.runs.iter().map(|run| run.p50);
+        let figures = self.figures();
+        let medians = || figures.iter().map(|figures| figures.p50);
         (medians().min().unwrap_or(0), medians().max().unwrap_or(0))
+    }
+
+    /// The median while the cores were apart, and the number of calls that were measured so.
+    pub(crate) fn apart(&self) -> Option<(u64, u64)> {
+        let figures = || self.runs.iter().filter_map(|run| run.apart.as_ref());
+        let p50 = median(figures().map(|figures| figures.p50))?;
+        Some((p50, figures().map(|figures| figures.calls).sum()))
+    }
+
+    /// The medians of this row and of `other` where both were measured on cores that lay in the same way.
+    pub(crate) fn beside(&self, other: &Row) -> Option<(u64, u64)> {
+        if !self.is_apart() && !other.is_apart() {
+            return Some((self.p50(), other.p50()));
+        }
+        Some((self.apart()?.0, other.apart()?.0))
     }
 }
 

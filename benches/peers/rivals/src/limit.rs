@@ -27,9 +27,9 @@ fn bare(options: &Options, bare: Bare) {
 }
 
 fn case(options: &Options, mut step: impl FnMut()) {
-    let (durations, used) = measure::timed(&[1.0], f64::from, options.seconds, &mut |value| {
+    let timed = measure::timed(&[1.0], f64::from, options.seconds, &mut |value| {
         step();
         f64::from(value)
     });
-    measure::tell(options, "limit", false, &durations, &used);
+    measure::tell(options, "limit", false, &timed);
 }

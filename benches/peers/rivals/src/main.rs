@@ -2,6 +2,8 @@
 //!
 //! `rivals call SYSTEM --wait spinning|blocking --seconds S --into DIRECTORY`, or a line of a curve: `rivals rate|sizes|pool|allocated LINE --seconds S`
 
+#[path = "../../src/clock.rs"]
+mod clock;
 mod iceoryx;
 mod limit;
 mod measure;
@@ -80,6 +82,9 @@ pub(crate) struct Options {
     /// The longest time for each case
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Only this of the four cases, as ready-untouched; may be repeated
+    #[arg(long)]
+    case: Vec<String>,
     /// A directory for the durations
     #[arg(long)]
     into: PathBuf,

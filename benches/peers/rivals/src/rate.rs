@@ -1,6 +1,8 @@
 //! How many small records go from one process to another, one way.
 
+use crate::clock::now;
 use crate::iceoryx::{Answering, wait_to_go};
+use crate::measure::SLICES;
 use crate::point;
 use crate::support::peer::{Peer, pin};
 use crate::{CurveOptions, pinned};
@@ -27,15 +29,21 @@ const HELLO: u64 = u64::MAX - 1;
 const MANY: usize = 64;
 const BYTES: f64 = 64.0;
 
-/// Counts records from the first one to the last, and sees that none is missing.
-struct Count {
+/// Counts records from the first one to the last, sees that none is missing, and tells how many came in each part of the time.
+struct Count<'a> {
+    line: &'a str,
+    /// Nanoseconds of a part.
+    part: u64,
     next: u64,
-    start: Instant,
+    /// The first record of the part, and when it came.
+    first: u64,
+    began: u64,
 }
 
-impl Count {
-    fn new() -> Count {
-        Count { next: 0, start: Instant::now() }
+impl<'a> Count<'a> {
+    fn new(options: &'a CurveOptions) -> Count<'a> {
+        let part = (options.seconds / SLICES as f64 * 1e9) as u64;
+        Count { line: &options.line, part, next: 0, first: 0, began: now() }
     }
 
     /// Takes one more; false when it was the last.
@@ -45,14 +53,24 @@ impl Count {
         }
         assert_eq!(number, self.next, "a record is missing");
         if number == 0 {
-            self.start = Instant::now();
+            self.began = now();
         }
         self.next += 1;
+        // The clock takes as long as a record.
+        if self.next.is_multiple_of(1024) {
+            self.look();
+        }
         true
     }
 
-    fn tell(&self, line: &str) {
-        point::tell(line, BYTES, self.next as f64 / self.start.elapsed().as_secs_f64());
+    fn look(&mut self) {
+        let ended = now();
+        if ended - self.began < self.part {
+            return;
+        }
+        let rate = (self.next - self.first) as f64 / ((ended - self.began) as f64 / 1e9);
+        point::tell_when(self.line, BYTES, rate, self.began, ended);
+        (self.first, self.began) = (self.next, now());
     }
 }
 
@@ -89,7 +107,7 @@ fn ours(options: &CurveOptions, many: usize) {
     let _channel = channel.expect("a fresh name");
     let receiver = Receiver::<Small>::builder(&name).wait(WaitStrategy::Spin).connect().expect("the host");
     let _sender = Peer::start(&["rate", "ours", &name, &options.seconds.to_string()], pinned());
-    let mut count = Count::new();
+    let mut count = Count::new(options);
     if many == 1 {
         while count.take(receiver.receive().expect("a record").words()[0]) {}
     } else {
@@ -102,7 +120,6 @@ fn ours(options: &CurveOptions, many: usize) {
             }
         }
     }
-    count.tell(&options.line);
 }
 
 fn ours_sends(name: &str, time: Duration) {
@@ -135,7 +152,7 @@ fn iceoryx(options: &CurveOptions) {
     // the strategy is, so nothing is counted before the first sample is here.
     while subscriber.receive().expect("a sample").is_none() {}
     sender.go();
-    let mut count = Count::new();
+    let mut count = Count::new(options);
     loop {
         if let Some(sample) = subscriber.receive().expect("a sample")
             && !count.take(sample[0])
@@ -143,7 +160,6 @@ fn iceoryx(options: &CurveOptions) {
             break;
         }
     }
-    count.tell(&options.line);
     sender.end();
 }
 

@@ -1,11 +1,13 @@
 //! What a call takes by the size of its request, in place (`R`) and written anew (`W`).
 
+use crate::clock::now;
 use crate::iceoryx::Iceoryx;
 use crate::measure::{Calls, answer, repeat};
 use crate::ours::{Number, Ours};
 use crate::support::peer::{Peer, pin};
 use crate::{CurveOptions, Wait, pinned, point};
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use tensorbridge::{Client, Record, Server, Service, Tensor, WaitStrategy};
 
 /// A request of this size.
@@ -62,12 +64,17 @@ sizes! {
 }
 
 const SLOTS: usize = 2;
+/// Calls of a point, at least and at most.
+const CALLS: RangeInclusive<usize> = 5..=200_000;
+/// The line that needs no other process.
+const MEMCPY: &str = "memcpy";
 
 pub(crate) fn measure(options: &CurveOptions) {
     match options.line.as_str() {
         "tensorbridge" => ours(options),
         "iceoryx2" => COUNTS.iter().for_each(|count| iceoryx(options, *count)),
-        _ => COUNTS.iter().for_each(|count| memcpy(options, *count)),
+        MEMCPY => COUNTS.iter().for_each(|count| memcpy(options, *count)),
+        other => panic!("no line is called {other}"),
     }
 }
 
@@ -76,10 +83,20 @@ fn tell(options: &CurveOptions, count: usize, calls: &mut impl Calls) {
     let seconds = options.seconds / 10.0;
     for written in [false, true] {
         let mut call = |value| if written { calls.written(value) } else { calls.ready(value) };
-        repeat(&[1.0, 2.0], |value| f64::from(value), seconds / 4.0, &mut call);
-        let durations = repeat(&[1.0, 2.0], |value| f64::from(value), seconds, &mut call);
-        let case = if written { "W" } else { "R" };
-        point::tell(&format!("{}, {case}", options.line), 4.0 * count as f64, middle(durations));
+        let mut turns = [1.0, 2.0].into_iter().cycle();
+        let mut calls_for = |seconds| repeat(&mut turns, f64::from, seconds, CALLS, &mut call);
+        calls_for(seconds / 4.0);
+        let began = now();
+        let value = middle(calls_for(seconds));
+        let ended = now();
+        let line = format!("{}, {}", options.line, if written { "W" } else { "R" });
+        let bytes = 4.0 * count as f64;
+        // Copying takes one core.
+        if options.line == MEMCPY {
+            point::tell(&line, bytes, value);
+        } else {
+            point::tell_when(&line, bytes, value, began, ended);
+        }
     }
 }
 

@@ -1,0 +1,329 @@
+//! How far the two cores of a measurement are from each other. The host of a virtual machine moves them about, and what two
+//! processes do together takes several times as long when no cache is shared between them.
+
+use crate::clock::now;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// Cores of the client and of the server.
+const CORES: [usize; 2] = [0, 1];
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a look waits for the other core.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// Round trips that are timed together, and how often: the lowest of these times tells the distance.
+const ROUNDS: u64 = 8;
+const TIMES: u64 = 8;
+/// Between two looks, beyond which nobody knows what was in the meantime.
+const BLIND: u64 = 300_000_000;
+/// Nanoseconds: cores that share a cache take less for a round trip, those of two processors or of two core complexes more.
+const NEAR: u64 = 250;
+/// How long the first near look is waited for.
+const CALIBRATION: Duration = Duration::from_secs(10);
+
+/// A look at the distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// When, as [`now`] says.
+    at: u64,
+    /// Nanoseconds that a cache line takes there and back.
+    round: u64,
+}
+
+/// How the two cores were while something was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    Near,
+    Apart,
+    /// They were moved in the meantime, or nobody looked.
+    Moved,
+}
+
+/// Looks at the distance twenty times a second, while somebody measures.
+pub(crate) struct Watcher {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    /// Round trips below it are near.
+    limit: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    looks: Mutex<Vec<Look>>,
+    watching: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Shared {
+    fn looks(&self) -> MutexGuard<'_, Vec<Look>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watcher {
+    /// Starts it and has a first look; nothing where there are no two cores to look at.
+    pub(crate) fn start() -> Option<Watcher> {
+        let shared = Arc::new(Shared::default());
+        let looking = shared.clone();
+        let thread = Some(std::thread::spawn(move || look_on(&looking)));
+        let mut watcher = Watcher { shared, thread, limit: NEAR };
+        watcher.watch(|| watcher.await_near());
+        let lowest = watcher.shared.looks().iter().map(|look| look.round).min()?;
+        watcher.limit = limit(lowest);
+        Some(watcher)
+    }
+
+    /// Waits for a look that is near: the cores of an idle machine may lie apart for seconds.
+    fn await_near(&self) {
+        let deadline = Instant::now() + CALIBRATION;
+        while Instant::now() < deadline
+            && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+            && self.shared.looks().iter().all(|look| look.round >= NEAR)
+        {
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Does `work` and watches, from before it to after it.
+    pub(crate) fn watch<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(thread) = &self.thread else { return work() };
+        self.shared.watching.store(true, Ordering::Release);
+        thread.thread().unpark();
+        let done = work();
+        let end = now();
+        // The look after the end, which may fail now and then.
+        while !thread.is_finished()
+            && now() < end + BLIND
+            && self.shared.looks().last().is_none_or(|look| look.at <= end)
+        {
+            std::thread::sleep(PAUSE / 10);
+        }
+        self.shared.watching.store(false, Ordering::Release);
+        done
+    }
+
+    /// How the cores were from `began` to `ended`.
+    pub(crate) fn cores(&self, began: u64, ended: u64) -> Cores {
+        cores(&self.shared.looks(), self.limit, began, ended)
+    }
+
+    /// What was seen, in words.
+    pub(crate) fn summary(&self) -> String {
+        let looks = self.shared.looks();
+        let lowest = looks.iter().map(|look| look.round).min().unwrap_or(0);
+        let apart: Vec<u64> =
+            looks.iter().map(|look| look.round).filter(|round| *round >= self.limit).collect();
+        let share = 100.0 * apart.len() as f64 / looks.len().max(1) as f64;
+        let longest = match crate::figures::median(apart) {
+            Some(median) => format!(", then mostly {median} ns"),
+            None => String::new(),
+        };
+        format!(
+            "a cache line takes {lowest} ns there and back at best; near is below {} ns; apart in {share:.0} % of {} looks{longest}",
+            self.limit,
+            looks.len()
+        )
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is near on a machine whose lowest look is `lowest`. Where even that is far, as between two sockets, nothing is nearer.
+fn limit(lowest: u64) -> u64 {
+    if lowest < NEAR { NEAR } else { 2 * lowest }
+}
+
+/// What `looks` say of the time from `began` to `ended`: those just before and just after it count too.
+fn cores(looks: &[Look], limit: u64, began: u64, ended: u64) -> Cores {
+    let first = looks.partition_point(|look| look.at <= began).checked_sub(1);
+    let last = looks.partition_point(|look| look.at < ended);
+    let Some(seen) = first.and_then(|first| looks.get(first..=last)) else { return Cores::Moved };
+    if seen.windows(2).any(|pair| pair[1].at - pair[0].at > BLIND) {
+        return Cores::Moved;
+    }
+    match seen.iter().filter(|look| look.round < limit).count() {
+        0 => Cores::Apart,
+        near if near == seen.len() => Cores::Near,
+        _ => Cores::Moved,
+    }
+}
+
+/// Where the two threads that look meet. Each has a word of its own, and the words are in lines of their own.
+#[derive(Default)]
+struct Meeting {
+    asked: Line,
+    answered: Line,
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+/// Looks until it is over, with a thread on the other core; returns at once where one of the two cores is not to be had.
+fn look_on(shared: &Shared) {
+    let meeting = Meeting::default();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let there = pin(CORES[1]);
+            while there && !shared.over.load(Ordering::Acquire) {
+                answer(&meeting);
+                std::thread::park();
+            }
+        });
+        let mut turn = 0;
+        if pin(CORES[0]) {
+            while !shared.over.load(Ordering::Acquire) && !other.is_finished() {
+                if !shared.watching.load(Ordering::Acquire) {
+                    std::thread::park();
+                    continue;
+                }
+                turn += ROUNDS * TIMES + 1;
+                if let Some(look) = look(&meeting, turn, other.thread()) {
+                    shared.looks().push(look);
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        shared.over.store(true, Ordering::Release);
+        other.thread().unpark();
+    });
+}
+
+fn pin(core: usize) -> bool {
+    let mut set = CpuSet::new();
+    set.set(core);
+    sched_setaffinity(None, &set).is_ok()
+}
+
+/// Wakes the other thread and times how a number comes back; nothing when it is not there in time.
+fn look(meeting: &Meeting, turn: u64, other: &Thread) -> Option<Look> {
+    let deadline = Instant::now() + PATIENCE;
+    let ask = |number: u64| {
+        meeting.asked.0.store(number, Ordering::Release);
+        until(&meeting.answered, deadline, |answered| answered == number)
+    };
+    other.unpark();
+    let mut number = turn;
+    // The other thread may be asleep still.
+    ask(number)?;
+    let mut lowest = u64::MAX;
+    for _ in 0..TIMES {
+        let begin = Instant::now();
+        for _ in 0..ROUNDS {
+            number += 1;
+            ask(number)?;
+        }
+        lowest = lowest.min(begin.elapsed().as_nanos() as u64 / ROUNDS);
+    }
+    Some(Look { at: now(), round: lowest })
+}
+
+/// Gives back numbers as they come, until none comes.
+fn answer(meeting: &Meeting) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answered = meeting.answered.0.load(Ordering::Relaxed);
+        let Some(asked) = until(&meeting.asked, deadline, |asked| asked != answered) else { return };
+        meeting.answered.0.store(asked, Ordering::Release);
+        if asked % (ROUNDS * TIMES + 1) == ROUNDS * TIMES {
+            return;
+        }
+    }
+}
+
+/// Waits until a word is as wanted, and gives it back.
+fn until(line: &Line, deadline: Instant, wanted: impl Fn(u64) -> bool) -> Option<u64> {
+    loop {
+        // The clock takes a part of a round trip, and is read now and then.
+        for _ in 0..64 {
+            let found = line.0.load(Ordering::Acquire);
+            if wanted(found) {
+                return Some(found);
+            }
+            std::hint::spin_loop();
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: u64 = 1_000_000;
+
+    /// A look every 50 ms, from 50 ms on.
+    fn looks(rounds: &[u64]) -> Vec<Look> {
+        let at = |number: usize| (number as u64 + 1) * 50 * MILLISECOND;
+        rounds.iter().enumerate().map(|(number, round)| Look { at: at(number), round: *round }).collect()
+    }
+
+    fn seen(looks: &[Look], began: u64, ended: u64) -> Cores {
+        cores(looks, limit(41), began * MILLISECOND, ended * MILLISECOND)
+    }
+
+    #[test]
+    fn a_time_is_near_or_apart_when_all_looks_around_it_say_so() {
+        let looks = looks(&[41, 100, 41, 420, 430, 420, 100]);
+        assert_eq!(seen(&looks, 60, 140), Cores::Near);
+        assert_eq!(seen(&looks, 60, 160), Cores::Moved, "apart before the next look");
+        assert_eq!(seen(&looks, 160, 190), Cores::Moved);
+        assert_eq!(seen(&looks, 210, 290), Cores::Apart);
+        assert_eq!(seen(&looks, 290, 310), Cores::Moved);
+    }
+
+    #[test]
+    fn nobody_knows_what_was_before_the_first_look_after_the_last_and_in_a_long_gap() {
+        let mut looks = looks(&[100, 100, 100]);
+        assert_eq!(seen(&looks, 40, 90), Cores::Moved);
+        assert_eq!(seen(&looks, 60, 160), Cores::Moved);
+        assert_eq!(seen(&[], 60, 160), Cores::Moved);
+        looks.push(Look { at: 150 * MILLISECOND + BLIND, round: 100 });
+        assert_eq!(seen(&looks, 60, 200), Cores::Near);
+        looks.push(Look { at: 151 * MILLISECOND + 2 * BLIND, round: 100 });
+        assert_eq!(seen(&looks, 160, 460), Cores::Moved);
+    }
+
+    #[test]
+    fn where_cores_are_always_far_from_each_other_that_is_near() {
+        let looks = looks(&[400, 420, 600]);
+        assert_eq!(cores(&looks, limit(400), 60 * MILLISECOND, 140 * MILLISECOND), Cores::Near);
+        assert_eq!(limit(41), limit(100));
+    }
+
+    #[test]
+    fn two_threads_meet_look_after_look() {
+        let meeting = Meeting::default();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                while !over.load(Ordering::Acquire) {
+                    answer(&meeting);
+                    std::thread::park();
+                }
+            });
+            let (mut turn, mut met) = (0, Vec::new());
+            // On a busy machine one of them is late now and then.
+            while met.len() < 3 {
+                turn += ROUNDS * TIMES + 1;
+                met.extend(look(&meeting, turn, other.thread()));
+            }
+            over.store(true, Ordering::Release);
+            other.thread().unpark();
+            assert!(met.is_sorted_by(|a, b| a.at < b.at) && met.iter().all(|look| look.round > 0), "{met:?}");
+        });
+    }
+}
