@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 const RUNS: usize = 3;
 /// How often something is measured at most, until enough of it was measured on near cores.
 const ATTEMPTS: u32 = 4;
+/// How long near cores are waited for before it is measured again.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a whole comparison may measure again.
 const AGAIN: Duration = Duration::from_secs(240);
 const PACKAGES: [&str; 14] = [
@@ -146,15 +148,15 @@ impl Watched {
         let Some(watcher) = self.watcher.as_ref().filter(|_| pinned) else {
             return attempt(None).map(drop);
         };
-        for _ in 0..ATTEMPTS {
+        let mut enough = attempt(Some(watcher))?;
+        for _ in 1..ATTEMPTS {
+            if enough || self.left.is_zero() {
+                break;
+            }
             let begin = Instant::now();
-            if attempt(Some(watcher))? {
-                break;
-            }
+            watcher.await_near(PATIENCE);
+            enough = attempt(Some(watcher))?;
             self.left = self.left.saturating_sub(begin.elapsed());
-            if self.left.is_zero() {
-                break;
-            }
         }
         Ok(())
     }

@@ -44,8 +44,8 @@ of the client and of everything else that the system runs. RSS and PSS are those
 long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
 Client and server have a core each, where it does not say otherwise.
 
-The host of a virtual machine moves its cores about, and what takes both of them takes several times as long while they share no cache. So two more
-threads look twenty times a second how long a cache line takes between the two cores, and a row has what was measured while they were near each other,
+The host of a virtual machine moves its cores about, and what takes both of them may take several times as long while they share no cache. So two
+more threads look twenty times a second how long a cache line takes between the two cores, and a row has what was measured while they were near each other,
 as \"ours\" does. What was measured while they were apart stands in a column of its own, and what was measured while they were moved nowhere. A row that
 never met near cores says so, and is compared with what others took on cores that were apart.
 ";

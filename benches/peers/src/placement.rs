@@ -70,21 +70,23 @@ impl Watcher {
         let looking = shared.clone();
         let thread = Some(std::thread::spawn(move || look_on(&looking)));
         let mut watcher = Watcher { shared, thread, limit: NEAR };
-        watcher.watch(|| watcher.await_near());
+        watcher.await_near(CALIBRATION);
         let lowest = watcher.shared.looks().iter().map(|look| look.round).min()?;
         watcher.limit = limit(lowest);
         Some(watcher)
     }
 
-    /// Waits for a look that is near: the cores of an idle machine may lie apart for seconds.
-    fn await_near(&self) {
-        let deadline = Instant::now() + CALIBRATION;
-        while Instant::now() < deadline
-            && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-            && self.shared.looks().iter().all(|look| look.round >= NEAR)
-        {
-            std::thread::sleep(PAUSE);
-        }
+    /// Waits until the cores are near, but not longer than `patience`: those of an idle machine come together again by themselves.
+    pub(crate) fn await_near(&self, patience: Duration) {
+        let (begin, deadline) = (now(), Instant::now() + patience);
+        self.watch(|| {
+            while Instant::now() < deadline
+                && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+                && self.shared.looks().last().is_none_or(|look| look.at < begin || look.round >= self.limit)
+            {
+                std::thread::sleep(PAUSE);
+            }
+        });
     }
 
     /// Does `work` and watches, from before it to after it.

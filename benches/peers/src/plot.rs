@@ -84,6 +84,8 @@ pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
     let (low, high) =
         all().fold((f64::INFINITY, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
     let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+    // The names of the lines stand to the right of them.
+    let legend = (last / first).powf(0.28).max(1.1);
     let root = SVGBackend::new(path, (WIDTH as u32, 480)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
@@ -91,7 +93,10 @@ pub(crate) fn lines(path: &Path, curve: &Drawn) -> Result<(), Box<dyn Error>> {
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(72)
-        .build_cartesian_2d((*first * 0.9..*last * 1.1).log_scale(), (low * 0.7..high * 1.4).log_scale())?;
+        .build_cartesian_2d(
+            (*first * 0.9..*last * legend).log_scale(),
+            (low * 0.7..high * 1.4).log_scale(),
+        )?;
     let unit = curve.unit;
     chart.configure_mesh().x_desc(&curve.axis).y_label_formatter(&|number| value(unit, *number)).draw()?;
     for (number, (line, colour)) in curve.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
