@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import signal
 import threading
 from collections.abc import Callable
@@ -329,6 +330,52 @@ def test_the_requests_of_a_killed_worker_are_answered_one_by_one(hosts: Hosts, r
         results = calls.end()
     assert results == [{"caller": at, "total": 8 * at + 28, "together": 1} for at in range(4)]
     assert eventually(lambda: service.free_slots == 4)
+
+
+@pytest.mark.parametrize("gather", ["never", "always"])
+def test_nobody_is_told_what_a_killed_worker_made_of_requests_that_it_may_write_into(
+    hosts: Hosts, run: Run, name: str, gather: Gather
+) -> None:
+    service = hosts.service(name, Numbers, Sum, slots=16, ring_order=True, mutates_request=True)
+    over, right = threading.Event(), threading.Semaphore(0)
+    given_up: list[tb.WorkerDied] = []
+    wrong: list[object] = []
+
+    def caller(number: int) -> None:
+        source = random.Random(number)
+        with tb.Client(name, Numbers, Sum) as client:
+            while not over.is_set():
+                terms = np.array([source.getrandbits(64) for _ in range(8)], np.uint64)
+                try:
+                    with client.call(caller=number, terms=terms) as answer:
+                        told = int(answer.caller), int(answer.total)
+                except tb.WorkerDied as error:
+                    given_up.append(error)
+                    continue
+                if told == (number, sum(terms.tolist()) % 2**64):
+                    right.release()
+                else:
+                    wrong.append((number, terms, told))
+
+    callers = [threading.Thread(target=caller, args=(1 + at,)) for at in range(6)]
+    for thread in callers:
+        thread.start()
+    held = 0
+    for answered in (0, 1, 5):
+        worker = run("batching.py", "scribble", name, gather, str(answered))
+        held += int(worker.line())
+        worker.signal(signal.SIGKILL)
+        worker.process.wait()
+    with answering(name, add_up, Numbers, Sum, max_batch=4, mutates_request=True):
+        for _ in range(200):
+            assert right.acquire(timeout=60)
+        over.set()
+        for thread in callers:
+            thread.join(60)
+    assert not wrong
+    assert len(given_up) == held == service.metrics().recoveries.given_up
+    assert {error.attempts for error in given_up} == {1}
+    assert eventually(lambda: service.free_slots == 16)
 
 
 def test_a_poisonous_request_does_not_condemn_its_batch(run: Run, name: str) -> None:
