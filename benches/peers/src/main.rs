@@ -10,25 +10,22 @@ mod placement;
 mod plot;
 mod program;
 mod report;
+mod watched;
 
 use catalogue::{Program, System};
 use clap::Parser;
 use curves::{CURVES, Curve, Drawn, Point, Taken};
 use figures::{Case, Table, Told};
 use indicatif::{ProgressBar, ProgressStyle};
-use placement::{Cores, Watcher};
 use report::Report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use watched::Watched;
 
 const RUNS: usize = 3;
-/// How often something is measured at most, until enough of it was measured on near cores.
-const ATTEMPTS: u32 = 4;
-/// How long near cores are waited for before it is measured again.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a whole comparison may measure again.
+/// How long a whole comparison may measure again what was not on near cores.
 const AGAIN: Duration = Duration::from_secs(240);
 const PACKAGES: [&str; 14] = [
     "fastapi",
@@ -103,7 +100,7 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         ..Report::default()
     };
     report.machine.insert("load before".to_owned(), machine::load().to_string());
-    let mut watched = Watched::new(options);
+    let mut watched = Watched::new(!options.free, if options.quick { AGAIN / 4 } else { AGAIN });
     measure(options, &systems, &mut watched, &mut report)?;
     for curve in curves {
         draw(options, curve, &mut watched, &mut report)?;
@@ -124,65 +121,6 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     println!("{page}");
     eprintln!("written to {}", options.into.display());
     Ok(())
-}
-
-/// Where the two cores of the measuring programs lie, and how long may be measured again for it.
-struct Watched {
-    watcher: Option<Watcher>,
-    left: Duration,
-}
-
-impl Watched {
-    /// Starts to watch, unless the run is one without pinning.
-    fn new(options: &Options) -> Watched {
-        let watcher = if options.free { None } else { Watcher::start() };
-        Watched { watcher, left: if options.quick { AGAIN / 4 } else { AGAIN } }
-    }
-
-    /// Calls `attempt` until it says that it has enough, or there were enough of them; what is not `pinned` once.
-    fn until_enough(
-        &mut self,
-        pinned: bool,
-        mut attempt: impl FnMut(Option<&Watcher>) -> Result<bool, std::io::Error>,
-    ) -> Result<(), std::io::Error> {
-        let Some(watcher) = self.watcher.as_ref().filter(|_| pinned) else {
-            return attempt(None).map(drop);
-        };
-        let mut enough = attempt(Some(watcher))?;
-        for _ in 1..ATTEMPTS {
-            if enough || self.left.is_zero() {
-                break;
-            }
-            let begin = Instant::now();
-            watcher.await_near(PATIENCE);
-            enough = attempt(Some(watcher))?;
-            self.left = self.left.saturating_sub(begin.elapsed());
-        }
-        Ok(())
-    }
-
-    fn summary(&self) -> String {
-        self.watcher.as_ref().map_or_else(|| "not looked at".to_owned(), Watcher::summary)
-    }
-}
-
-/// Runs a measuring program, and watches meanwhile.
-fn watch(
-    watcher: Option<&Watcher>,
-    command: Command,
-    directory: &Path,
-    limit: Duration,
-) -> Result<String, String> {
-    let run = || program::run(command, directory, limit);
-    match watcher {
-        Some(watcher) => watcher.watch(run),
-        None => run(),
-    }
-}
-
-/// How the cores were from `began` to `ended`; near where nobody watches.
-fn cores(watcher: Option<&Watcher>, began: u64, ended: u64) -> Cores {
-    watcher.map_or(Cores::Near, |watcher| watcher.cores(began, ended))
 }
 
 /// Every system once, and then again: what else the machine does meets all of them.
@@ -230,21 +168,21 @@ fn draw(
             eprintln!("run {run}: {}: {title}", curve.name);
             let pinned = !options.free && matches!(line, Program::Rust(_));
             let mut taken = Taken::default();
-            watched.until_enough(pinned, |watcher| {
+            watched.until_enough(pinned, |attempt| {
                 let mut command = match line {
                     Program::Python(_) => python(options, "curve.py"),
                     Program::Rust(_) => Command::new(options.programs.join("rivals")),
                 };
                 command.args([curve.name, title, "--seconds", &seconds(options).to_string()]);
                 settle(&mut command, options, pinned);
-                let told = match watch(watcher, command, &directory, Duration::from_secs(180)) {
+                let told = match attempt.run(command, &directory, Duration::from_secs(180)) {
                     Err(reason) => {
                         report.lack(format!("{}: {title}", curve.name), reason);
                         return Ok(true);
                     }
                     Ok(told) => told,
                 };
-                let cores = |began, ended| cores(watcher, began, ended);
+                let cores = |began, ended| attempt.cores(began, ended);
                 told.lines().filter_map(Point::parse).for_each(|point| taken.add(point, cores));
                 Ok(taken.is_enough())
             })?;
@@ -266,13 +204,13 @@ fn one(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let pinned = !options.free && !system.unpinned;
     let mut cases: Vec<Case> = Vec::new();
-    watched.until_enough(pinned, |watcher| {
+    watched.until_enough(pinned, |attempt| {
         let directory = directory()?;
         let mut command = command(options, system, wait, pinned, &directory);
         for case in cases.iter().filter(|case| !case.is_enough()) {
             command.args(["--case", &case.name()]);
         }
-        let told = watch(watcher, command, &directory, Duration::from_secs(90));
+        let told = attempt.run(command, &directory, Duration::from_secs(90));
         let failed = told.is_err();
         let told = told.unwrap_or_else(|reason| {
             report.miss(system, wait, reason);
@@ -284,7 +222,7 @@ fn one(
                 cases.push(Case::new(&told));
                 cases.len() - 1
             });
-            let cores = |began, ended| cores(watcher, began, ended);
+            let cores = |began, ended| attempt.cores(began, ended);
             if let Err(reason) = cases[at].add(&told, &directory, machine::load(), cores) {
                 report.miss(system, wait, reason);
             }

@@ -1,0 +1,91 @@
+//! Measuring again what was not measured on near cores, for a while.
+
+use crate::placement::{Cores, Watcher};
+use crate::program;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How often something is measured at most, until enough of it was measured on near cores.
+const ATTEMPTS: u32 = 4;
+/// How long near cores are waited for before it is measured again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the two cores of the measuring programs lie, and how long may be measured again for it.
+pub(crate) struct Watched {
+    watcher: Option<Watcher>,
+    left: Duration,
+}
+
+/// One go at a measurement; nobody watches those that are not pinned.
+pub(crate) struct Attempt<'a> {
+    watcher: Option<&'a Watcher>,
+}
+
+impl Watched {
+    /// Starts to watch when the run is `pinned`. All that is measured again takes `left` at most.
+    pub(crate) fn new(pinned: bool, left: Duration) -> Watched {
+        Watched { watcher: if pinned { Watcher::start() } else { None }, left }
+    }
+
+    /// Calls `attempt` until it says that it has enough, or there were enough of them; for what is not `pinned` once.
+    pub(crate) fn until_enough(
+        &mut self,
+        pinned: bool,
+        mut attempt: impl FnMut(&Attempt<'_>) -> Result<bool, std::io::Error>,
+    ) -> Result<(), std::io::Error> {
+        let watcher = self.watcher.as_ref().filter(|_| pinned);
+        let one = Attempt { watcher };
+        let mut enough = attempt(&one)?;
+        let Some(watcher) = watcher else { return Ok(()) };
+        for _ in 1..ATTEMPTS {
+            if enough || self.left.is_zero() {
+                break;
+            }
+            let begin = Instant::now();
+            watcher.await_near(PATIENCE);
+            enough = attempt(&one)?;
+            self.left = self.left.saturating_sub(begin.elapsed());
+        }
+        Ok(())
+    }
+
+    /// What was seen, in words.
+    pub(crate) fn summary(&self) -> String {
+        self.watcher.as_ref().map_or_else(|| "not looked at".to_owned(), Watcher::summary)
+    }
+}
+
+impl Attempt<'_> {
+    /// Runs a measuring program as [`program::run`] does, and watches meanwhile.
+    pub(crate) fn run(&self, command: Command, directory: &Path, limit: Duration) -> Result<String, String> {
+        let run = || program::run(command, directory, limit);
+        match self.watcher {
+            Some(watcher) => watcher.watch(run),
+            None => run(),
+        }
+    }
+
+    /// How the cores were from `began` to `ended`; near where nobody watches.
+    pub(crate) fn cores(&self, began: u64, ended: u64) -> Cores {
+        self.watcher.map_or(Cores::Near, |watcher| watcher.cores(began, ended))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_watches_is_measured_once_and_counts() {
+        let mut watched = Watched::new(false, Duration::MAX);
+        let mut attempts = 0;
+        let measured = watched.until_enough(true, |attempt| {
+            attempts += 1;
+            assert_eq!(attempt.cores(1, 2), Cores::Near);
+            Ok(false)
+        });
+        assert!(measured.is_ok() && attempts == 1);
+        assert_eq!(watched.summary(), "not looked at");
+    }
+}
