@@ -1,14 +1,13 @@
 //! Hosting an arena.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use tensor_core::Error;
 use tensor_core::dynamic::{DynHost, HostSettings};
-use tensor_core::service::{Restarts, WorkerCommand};
+use tensor_core::service::{Restarts, WorkerCommand, report_to_stderr};
 
 use crate::errors::raise;
 use crate::metrics::Metrics;
@@ -102,7 +101,7 @@ impl Host {
         settings.grace = time(grace)?;
         settings.start_timeout = time(start_timeout)?;
         settings.report = |text| {
-            let _ = writeln!(std::io::stderr(), "tensorbridge: {text}");
+            report_to_stderr(&format!("tensorbridge: {text}"));
         };
         self.with(|host| host.start(settings))?.map(Worker::new).map_err(raise)
     }

@@ -1,12 +1,13 @@
 //! A child process that is attended to: its end, and what it says on its standard error.
 
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_setfl, fstat, open};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// How much of the end of a child's standard error is kept.
@@ -14,6 +15,12 @@ const TAIL: usize = 4096;
 
 /// How much the system keeps of what a child has said and nobody has read.
 const PIPE: usize = 1 << 16;
+
+/// How much is read and written at once: what a pipe that can be written to takes without waiting.
+const AT_ONCE: usize = 4096;
+
+/// How long whoever reads this process's standard error may take nothing; then what is said meanwhile is left out.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends an [`Attended::wait`] from another thread.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Attended {
     pidfd: OwnedFd,
     stderr: Option<ChildStderr>,
     tail: Vec<u8>,
+    /// How much of what it said is left out, since nobody reads what this process says.
+    left_out: usize,
 }
 
 impl Attended {
@@ -59,7 +68,7 @@ impl Attended {
             pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
         };
         match watch() {
-            Ok(pidfd) => Ok(Attended { child, pidfd, stderr, tail: Vec::new() }),
+            Ok(pidfd) => Ok(Attended { child, pidfd, stderr, tail: Vec::new(), left_out: 0 }),
             Err(errno) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -114,15 +123,16 @@ impl Attended {
     }
 
     /// Copies what it has said to this process's standard error, as much of it as a pipe holds: one that never stops talking
-    /// must not keep this process from everything else.
+    /// must not keep this process from everything else, nor must somebody who stops listening.
     fn pass_on(&mut self) {
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; AT_ONCE];
+        let until = Instant::now() + PATIENCE;
         for _ in 0..PIPE / bytes.len() {
             let Some(stderr) = &mut self.stderr else { return };
             match stderr.read(&mut bytes) {
                 Ok(0) => self.stderr = None,
                 Ok(count) => {
-                    let _ = std::io::stderr().write_all(&bytes[..count]);
+                    self.repeat(&bytes[..count], until);
                     self.tail.extend_from_slice(&bytes[..count]);
                     self.tail.drain(..self.tail.len().saturating_sub(TAIL));
                 }
@@ -132,6 +142,64 @@ impl Attended {
             }
         }
     }
+}
+
+impl Attended {
+    /// Says what the child said, unless nobody listens.
+    fn repeat(&mut self, bytes: &[u8], until: Instant) {
+        if self.left_out > 0 {
+            let note = format!("\n[{} bytes are left out that nobody read in time]\n", self.left_out);
+            // Whoever did not listen then is not waited for again.
+            if !say(note.as_bytes(), Instant::now()) {
+                self.left_out += bytes.len();
+                return;
+            }
+            self.left_out = 0;
+        }
+        if !say(bytes, until) {
+            self.left_out = bytes.len();
+        }
+    }
+}
+
+/// Writes to this process's standard error, by `until`; whether it was there to be written to. Never more than a moment later, whoever
+/// reads it, and whatever another thread does that writes there.
+fn say(mut bytes: &[u8], until: Instant) -> bool {
+    // Never locked: whoever writes there by the lock may be waiting for the reader.
+    let (shared, own) = (std::io::stderr(), own_stderr());
+    let stderr = own.as_ref().map_or_else(|| shared.as_fd(), AsFd::as_fd);
+    while !bytes.is_empty() {
+        let mut fds = [PollFd::from_borrowed_fd(stderr, PollFlags::OUT)];
+        match poll(&mut fds, Some(&timespec(until.saturating_duration_since(Instant::now())))) {
+            Ok(0) => return false,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return true,
+        }
+        // What can be written to takes so many bytes without waiting.
+        match rustix::io::write(stderr, &bytes[..bytes.len().min(AT_ONCE)]) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if Instant::now() < until => {}
+            Err(Errno::AGAIN) => return false,
+            // It is closed, say: there is nobody to tell.
+            Err(_) => return true,
+        }
+    }
+    true
+}
+
+/// Writes a line to this process's standard error, if whoever reads it takes it within a second.
+pub(crate) fn say_line(text: &str) {
+    let _ = say(format!("{text}\n").as_bytes(), Instant::now() + PATIENCE);
+}
+
+/// A pipe that this process's standard error is, opened anew so that no write to it waits: another writer may fill it at any moment. Not
+/// waiting is a matter of the opening, which others share.
+fn own_stderr() -> Option<OwnedFd> {
+    let stderr = std::io::stderr();
+    let is_pipe = FileType::from_raw_mode(fstat(&stderr).ok()?.st_mode) == FileType::Fifo;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    is_pipe.then(|| open(format!("/proc/self/fd/{}", stderr.as_raw_fd()), flags, Mode::empty()).ok())?
 }
 
 impl Drop for Attended {
@@ -151,7 +219,7 @@ fn timespec(duration: Duration) -> Timespec {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
 
     use rustix::process::{WaitId, WaitIdOptions, waitid};
 
@@ -208,6 +276,39 @@ mod tests {
         let said = BufReader::new(process.stdout.take().unwrap()).lines();
         assert_eq!(said.map_while(Result::ok).filter(|line| line == "stopped").count(), 1);
         assert!(process.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_reader_of_standard_error_that_is_stopped_keeps_nobody() {
+        const TEST: &str = "memory::child::tests::a_reader_of_standard_error_that_is_stopped_keeps_nobody";
+        const KEPT: &str = "TENSORBRIDGE_TEST_KEPT";
+        if std::env::var_os(KEPT).is_some() {
+            // More than the pipes hold.
+            let mut child = shell("yes | head -c 300000 >&2; echo the end >&2; exit 4");
+            assert_eq!(end_of(&mut child).code(), Some(4));
+            assert!(child.tail().ends_with("the end"));
+            say_line("nobody hears this");
+            assert!(child.left_out > 0);
+            println!("\nnot kept");
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).unwrap();
+            // The reader goes on: what is said from here on is heard.
+            let mut child = shell("echo heard again >&2");
+            end_of(&mut child);
+            return;
+        }
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", TEST, "--nocapture"]).env(KEPT, "");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // Standard error is a pipe that nobody reads until then.
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(said.any(|line| line == "not kept"));
+        let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let reader = std::thread::spawn(move || stderr.any(|line| line == "heard again"));
+        process.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+        assert!(process.wait().unwrap().success());
+        assert!(reader.join().unwrap());
     }
 
     #[test]

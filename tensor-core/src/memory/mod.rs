@@ -21,11 +21,11 @@ pub(crate) use per_process::PerProcess;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
     Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, precise_monotonic_ns,
-    random_bytes, unsupported, user_id,
+    random_bytes, say_line, unsupported, user_id,
 };
 #[cfg(connects)]
 pub(crate) use {
-    child::{Alarm, Attended},
+    child::{Alarm, Attended, say_line},
     fork::ForkFlag,
     process::{Process, command_of, identity},
     segment::Segment,

@@ -2,6 +2,7 @@
 //!
 //! A segment or a process cannot exist there, so whatever would need one cannot be reached, and the compiler knows.
 
+use std::io::Write;
 use std::process::{Command, ExitStatus};
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -76,6 +77,11 @@ impl Alarm {
 
 #[derive(Debug)]
 pub(crate) enum Attended {}
+
+/// Writes a line to this process's standard error.
+pub(crate) fn say_line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
 
 impl Attended {
     pub(crate) fn spawn(_: &mut Command) -> std::io::Result<Attended> {

@@ -13,6 +13,6 @@ pub use client::{CallLoan, Client};
 pub use host::{Service, ServiceBuilder};
 pub use run::{Replies, RequestRun};
 pub use server::{Request, Server};
-pub use supervise::{Restarts, SUPERVISOR, WorkerCommand, WorkerHealth, WorkerState};
+pub use supervise::{Restarts, SUPERVISOR, WorkerCommand, WorkerHealth, WorkerState, report_to_stderr};
 pub(crate) use worker::Crew;
 pub use worker::{PythonWorker, Worker};

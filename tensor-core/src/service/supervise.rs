@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
 use crate::error::Error;
-use crate::memory::{Alarm, Attended, identity};
+use crate::memory::{Alarm, Attended, identity, say_line};
 
 /// Names the host that a worker belongs to.
 pub(crate) const SERVICE: &str = "TENSORBRIDGE_SERVICE";
@@ -151,6 +151,12 @@ pub struct WorkerCommand {
     pub restarts: Restarts,
     /// Is told, in a sentence, what happens to the worker.
     pub report: fn(&str),
+}
+
+/// Writes a line to this process's standard error, unless whoever reads that takes nothing for a second: for
+/// [`WorkerCommand::report`], which a supervisor calls.
+pub fn report_to_stderr(text: &str) {
+    say_line(text);
 }
 
 impl WorkerCommand {
