@@ -143,7 +143,9 @@ fn a_call_is_answered_in_its_own_slot() {
             let mut record = client.loan(None, &mut nothing).unwrap();
             record.mark_present(0);
             record.mark_present(1);
-            client.call(record, false, Some(Duration::from_secs(10)), &mut nothing).map_err(|failed| failed.0)
+            let timeout = Some(Duration::from_secs(10));
+            let call = client.call(record, false, timeout).map_err(|failed| failed.0)?;
+            client.answer(call, timeout, &mut nothing)
         };
         for _ in 0..100 {
             let reply = call().unwrap();
@@ -190,6 +192,18 @@ fn a_full_arena_names_its_holders() {
 }
 
 #[test]
+fn a_call_that_is_dropped_before_its_answer_is_left() {
+    let name = unique("left");
+    let host = DynHost::create(&settings(&name, 2), image(), Some(tokens()), &mut nothing).unwrap();
+    let client = DynClient::connect(options(&name), &mut nothing).unwrap();
+    let mut record = client.loan(None, &mut nothing).unwrap();
+    record.mark_present(0);
+    record.mark_present(1);
+    drop(client.call(record, false, None).map_err(|failed| failed.0).unwrap());
+    assert_eq!(host.free_slots(), 2);
+}
+
+#[test]
 fn a_call_that_is_too_slow_times_out_and_its_slot_comes_back() {
     let name = unique("slow");
     let host = DynHost::create(&settings(&name, 2), image(), Some(tokens()), &mut nothing).unwrap();
@@ -199,7 +213,8 @@ fn a_call_that_is_too_slow_times_out_and_its_slot_comes_back() {
     record.mark_present(1);
     let kept = record.field(0).unwrap();
     let timeout = Some(Duration::from_millis(30));
-    let (error, _) = *client.call(record, false, timeout, &mut nothing).map(drop).unwrap_err();
+    let call = client.call(record, false, timeout).map_err(|failed| failed.0).unwrap();
+    let error = client.answer(call, timeout, &mut nothing).map(drop).unwrap_err();
     assert!(matches!(error, Error::Timeout { what: "the reply", .. }), "{error}");
     // Nobody had taken it; a server that comes now must not see it.
     let server = DynServer::connect(options(&name), &mut nothing).unwrap();

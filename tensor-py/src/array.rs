@@ -5,42 +5,55 @@ use std::ffi::{c_int, c_void};
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, NPY_TYPES, NpyTypes, PY_ARRAY_API, get_type_object};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use tensor_core::dynamic::FieldView;
+use pyo3::types::PyCapsule;
+use tensor_core::dynamic::{FieldLayout, MAX_VIEW_RANK};
 use tensor_core::schema::DType;
 
-use crate::buffer::Lender;
 use crate::modules::import_framework;
+use crate::record::Held;
 
 static IMPORTED: PyOnceLock<()> = PyOnceLock::new();
 
-/// An array on the memory of a field whose dtype NumPy has under the number `number`.
+/// An array on the memory of field `index`, whose dtype NumPy has under the number `number`.
 ///
 /// # Errors
-/// `ImportError`, `MemoryError`.
-pub(crate) fn array(py: Python<'_>, view: FieldView, number: NPY_TYPES) -> PyResult<Bound<'_, PyAny>> {
+/// Those of [`Held::export`], `ImportError`, `MemoryError`.
+pub(crate) fn array<'py>(
+    py: Python<'py>,
+    held: &Held,
+    index: usize,
+    number: NPY_TYPES,
+) -> PyResult<Bound<'py, PyAny>> {
     // The functions below panic when there is no NumPy to look them up in.
     IMPORTED.get_or_try_init(py, || import_framework(py, "numpy", "NumPy", "numpy").map(drop))?;
-    let (data, rank) = (view.ptr().as_ptr().cast::<c_void>(), view.shape().len() as c_int);
-    let flags = if view.is_writable() { NPY_ARRAY_WRITEABLE } else { 0 };
-    let lender = Bound::new(py, Lender::whole(view))?;
-    let (shape, strides) = lender.get().dimensions();
-    // SAFETY: the data, for this shape and these strides, is the field's memory, valid while the lender is, of which the array owns
-    // a reference from here on. NumPy copies shape and strides, takes the reference to the dtype, and derives the other
-    // flags. It only writes through an array that is writeable, which a view that may not be written is not.
+    let size = held.schema().fields()[index].dtype().size() as isize;
+    let mut layout = FieldLayout::default();
+    let (alias, data) = held.export_alias(py, index, &mut layout)?;
+    let alias = PyCapsule::new_with_value(py, alias, c"tensorbridge.alias")?;
+    let (mut shape, mut strides) = ([0; MAX_VIEW_RANK], [0; MAX_VIEW_RANK]);
+    let rank = layout.shape().len();
+    for axis in 0..rank {
+        shape[axis] = layout.shape()[axis] as isize;
+        strides[axis] = layout.strides()[axis] as isize * size;
+    }
+    let flags = if held.is_writable() { NPY_ARRAY_WRITEABLE } else { 0 };
+    // SAFETY: the data, for this shape and these strides, is the field's memory, valid while the alias is, of whose capsule the
+    // array owns a reference from here on. NumPy copies shape and strides, takes the reference to the dtype, and derives the other
+    // flags. It only writes through an array that is writeable, which one of a record that may not be written is not.
     unsafe {
         let array = PY_ARRAY_API.PyArray_NewFromDescr(
             py,
             get_type_object(py, NpyTypes::PyArray_Type),
             PY_ARRAY_API.PyArray_DescrFromType(py, number as c_int),
-            rank,
-            shape.as_ptr().cast_mut(),
-            strides.as_ptr().cast_mut(),
-            data,
+            rank as c_int,
+            shape.as_mut_ptr(),
+            strides.as_mut_ptr(),
+            data.as_ptr().cast::<c_void>(),
             flags,
             std::ptr::null_mut(),
         );
         let array = Bound::from_owned_ptr_or_err(py, array)?;
-        match PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), lender.into_any().into_ptr()) {
+        match PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), alias.into_any().into_ptr()) {
             0 => Ok(array),
             _ => Err(PyErr::fetch(py)),
         }

@@ -12,7 +12,7 @@ use crate::dtype::ml_dtypes_name;
 use crate::element;
 use crate::errors::raise;
 use crate::field::Field;
-use crate::record::Handle;
+use crate::record::Held;
 use crate::source::{Source, Value, is_number};
 use crate::{strided, torch};
 
@@ -20,15 +20,10 @@ use crate::{strided, torch};
 ///
 /// # Errors
 /// [`Error::Released`], [`Error::ReadOnly`], [`Error::DimUnset`], [`Error::WrongDType`], [`Error::WrongShape`].
-pub(crate) fn assign(
-    py: Python<'_>,
-    handle: &Handle,
-    index: usize,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+pub(crate) fn assign(py: Python<'_>, handle: &Held, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let declared = handle.declared(index)?;
-    if is_one(handle, declared) && is_number(value) {
-        return assign_number(py, handle, index, value);
+    if let Some(assigned) = assign_number(py, handle, index, value) {
+        return assigned;
     }
     let (dtype, shape) = handle.with(py, |record| {
         writable(handle, index)?;
@@ -72,29 +67,34 @@ pub(crate) fn assign(
     Ok(())
 }
 
-/// Whether a field is one element whatever its record says.
-fn is_one(handle: &Handle, field: &tensor_core::schema::Field) -> bool {
-    field.shape().rank() == 0 && handle.run().is_none_or(|records| records == 1)
-}
-
-/// As [`assign`] of a Python number to a field of one element, which is what most answers are: nothing is looked at twice.
-fn assign_number(py: Python<'_>, handle: &Handle, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
+/// As [`assign`] of a Python number to a field of one element, which is what most answers are: nothing is looked at twice. `None`
+/// when it is something else.
+fn assign_number(
+    py: Python<'_>,
+    handle: &Held,
+    index: usize,
+    value: &Bound<'_, PyAny>,
+) -> Option<PyResult<()>> {
     let declared = &handle.schema().fields()[index];
+    let is_one = declared.shape().rank() == 0 && handle.run().is_none_or(|records| records == 1);
+    if !is_one || !is_number(value) {
+        return None;
+    }
     let (dtype, size) = (declared.dtype(), declared.dtype().size());
     let bytes = element::encode(declared.name(), dtype, value);
-    handle.with(py, |record| {
+    Some(handle.with(py, |record| {
         writable(handle, index)?;
-        let (view, bytes) = (record.field(index)?, bytes?);
-        // SAFETY: the field is writable, and its one element is valid for the bytes of its dtype while `view` lives. The record
+        let (element, bytes) = (record.only_element(index).expect("looked at above"), bytes?);
+        // SAFETY: the field is writable, and its one element is valid for the bytes of its dtype while the record is borrowed. It
         // is locked meanwhile, so no other thread can send it or assign to it.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), view.ptr().as_ptr(), size) };
-        count(&view, Reason::Assigned, size);
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), element.as_ptr(), size) };
+        count(record, Reason::Assigned, size);
         record.mark_present(index);
         Ok(())
-    })
+    }))
 }
 
-fn writable(handle: &Handle, index: usize) -> Result<(), Error> {
+fn writable(handle: &Held, index: usize) -> Result<(), Error> {
     match handle.is_writable() {
         true => Ok(()),
         false => Err(Error::ReadOnly { field: handle.schema().fields()[index].name().to_owned() }),
@@ -168,7 +168,7 @@ unsafe fn write(target: &Target<'_>, name: &str, source: &Source<'_>) -> Result<
 /// As [`assign`], and NumPy's for the subscript.
 pub(crate) fn assign_part(
     field: &Bound<'_, Field>,
-    handle: &Handle,
+    handle: &Held,
     index: usize,
     key: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,

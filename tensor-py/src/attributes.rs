@@ -1,81 +1,144 @@
 //! What `record.field` and `record.field = value` go through, on the way of every call.
 
 use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 use pyo3::{ffi, intern};
+use tensor_core::Error;
 
-use crate::record::Handle;
+use crate::errors::raise;
+use crate::modules::is_loaded;
+use crate::record::{Handle, Held};
 use crate::schema::Schema;
-use crate::wait::timeout as seconds;
+use crate::wait::Timeout;
 
 /// What instances of record classes are made of. Only attributes that the class has can be set.
 #[pyclass(frozen, subclass, weakref, module = "tensorbridge._core")]
 pub(crate) struct Base {
-    /// The record.
-    #[pyo3(get, name = "_handle")]
-    handle: Py<Handle>,
-    /// The class of the reply to a call with it.
-    #[pyo3(get, name = "_reply")]
-    reply: Option<Py<PyType>>,
+    /// Set once, before anybody has the object but for who looks at everything that the interpreter has.
+    made: OnceLock<Made>,
     /// Where its fields and dimensions begin in the record, for a nested one.
     #[pyo3(get, name = "_place")]
     place: Option<(usize, usize)>,
 }
 
-/// A record of class `class`, whose calls give records of class `reply`. As `class._wrap(handle, reply)`, which takes twice as long.
-///
-/// # Errors
-/// `TypeError` when it is no class of records, `MemoryError`.
-pub(crate) fn record<'py>(
-    handle: Handle,
-    class: &Bound<'py, PyType>,
-    reply: Option<&Bound<'py, PyType>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
-    let base = py.get_type::<Base>();
-    if !class.is_subclass(&base)? {
-        return Err(PyTypeError::new_err(format!("expected a tb.Record class, found {class}")));
+struct Made {
+    held: Arc<Held>,
+    /// The class of the reply to a call with it.
+    reply: Option<Py<PyType>>,
+}
+
+/// A record object for a record that is still to come: it is made while that is waited for.
+pub(crate) struct Blank<'py>(Bound<'py, Base>);
+
+impl<'py> Blank<'py> {
+    /// Of class `class`.
+    ///
+    /// # Errors
+    /// `TypeError` when it is no class of records, `MemoryError`.
+    pub(crate) fn new(class: &Bound<'py, PyType>) -> PyResult<Blank<'py>> {
+        let py = class.py();
+        let base = py.get_type::<Base>();
+        if !class.is_subclass(&base)? {
+            return Err(PyTypeError::new_err(format!("expected a tb.Record class, found {class}")));
+        }
+        // SAFETY: the slot is that of a class with a `#[new]`, so it is such a function. It makes instances of any class whose
+        // base it is, checked above: all that Python code can add to it is a dictionary. What it gives is new.
+        let made = unsafe {
+            let slot = ffi::PyType_GetSlot(base.as_type_ptr(), ffi::Py_tp_new);
+            let make: ffi::newfunc = std::mem::transmute(slot);
+            let made = make(class.as_type_ptr(), PyTuple::empty(py).as_ptr(), std::ptr::null_mut());
+            Bound::from_owned_ptr_or_err(py, made)?
+        };
+        Ok(Blank(made.cast_into()?))
     }
-    let arguments = (Bound::new(py, handle)?, reply).into_pyobject(py)?;
-    // SAFETY: the slot is that of a class with a `#[new]`, so it is such a function. It makes instances of any class whose
-    // base it is, checked above: all that Python code can add to it is a dictionary. What it gives is new.
-    unsafe {
-        let slot = ffi::PyType_GetSlot(base.as_type_ptr(), ffi::Py_tp_new);
-        let make: ffi::newfunc = std::mem::transmute(slot);
-        let made = make(class.as_type_ptr(), arguments.as_ptr(), std::ptr::null_mut());
-        Bound::from_owned_ptr_or_err(py, made)
+
+    /// The object of a record, whose calls give records of class `reply`.
+    pub(crate) fn fill(self, held: Arc<Held>, reply: Option<&Bound<'py, PyType>>) -> Bound<'py, PyAny> {
+        let reply = reply.map(|reply| reply.clone().unbind());
+        self.0.get().made.get_or_init(|| Made { held, reply });
+        self.0.into_any()
     }
 }
 
+/// A record of class `class`, whose calls give records of class `reply`. As `class._wrap(handle, reply)`, which takes much longer.
+///
+/// # Errors
+/// As [`Blank::new`].
+pub(crate) fn record<'py>(
+    held: Arc<Held>,
+    class: &Bound<'py, PyType>,
+    reply: Option<&Bound<'py, PyType>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(Blank::new(class)?.fill(held, reply))
+}
+
 impl Base {
-    pub(crate) fn handle(&self) -> &Handle {
-        self.handle.get()
+    fn made(&self) -> PyResult<&Made> {
+        self.made.get().ok_or_else(|| raise(Error::Released { how: "not there yet" }))
+    }
+
+    /// # Errors
+    /// [`Error::Released`] of an object that has no record yet.
+    pub(crate) fn held(&self) -> PyResult<&Arc<Held>> {
+        Ok(&self.made()?.held)
     }
 }
 
 #[pymethods]
 impl Base {
     #[new]
-    #[pyo3(signature = (handle, reply = None, place = None))]
-    fn new(handle: Py<Handle>, reply: Option<Py<PyType>>, place: Option<(usize, usize)>) -> Base {
-        Base { handle, reply, place }
+    #[pyo3(signature = (handle = None, reply = None, place = None))]
+    fn new(handle: Option<&Handle>, reply: Option<Py<PyType>>, place: Option<(usize, usize)>) -> Base {
+        let made = handle.map(|handle| Made { held: Arc::clone(handle.held()), reply });
+        Base { made: made.map_or_else(OnceLock::new, OnceLock::from), place }
     }
 
-    /// Calls with it and waits for the reply, for as long as the client says (`own`) or for `timeout`.
-    fn _call<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>, own: bool) -> PyResult<Bound<'py, PyAny>> {
+    /// The record.
+    #[getter]
+    fn _handle(&self) -> PyResult<Handle> {
+        Ok(Handle::of(Arc::clone(self.held()?)))
+    }
+
+    /// The class of the reply to a call with it.
+    #[getter]
+    fn _reply<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyType>>> {
+        Ok(self.made()?.reply.as_ref().map(|class| class.bind(py).clone()))
+    }
+
+    /// Calls with it, once a client has loaned it, and waits for the reply: for as long as the client says, or for `timeout` seconds, None
+    /// for ever. A `traceparent` goes with the call instead of the current OpenTelemetry span's.
+    #[pyo3(signature = (*, timeout = Timeout::Own, traceparent = None))]
+    fn call<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Timeout,
+        traceparent: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (py, base) = (slf.py(), slf.get());
         if base.place.is_some() {
             slf.call_method0(intern!(py, "_check_whole"))?;
         }
-        let handle = base.handle();
+        let Made { held, reply } = base.made()?;
         // Before the call: a request whose reply cannot be given must not be run.
-        let Some(class) = &base.reply else { return Err(handle.refuse_call()) };
-        let timeout = if own { handle.own_timeout() } else { seconds(timeout)? };
-        let reply = handle.call_for(py, timeout)?;
-        record(reply, class.bind(py), None)
+        let Some(class) = reply else { return Err(held.refuse_call()) };
+        let class = class.bind(py);
+        if traceparent.is_some() {
+            held.set_trace(py, traceparent)?;
+        }
+        let timeout = match timeout {
+            Timeout::Own => held.own_timeout(),
+            Timeout::Stated(timeout) => timeout,
+        };
+        if is_loaded(intern!(py, "opentelemetry.trace")) {
+            let seconds = timeout.map(|timeout| timeout.as_secs_f64());
+            let handle = slf.call_method1(intern!(py, "_call_traced"), (seconds,))?;
+            return record(Arc::clone(handle.cast::<Handle>()?.get().held()), class, None);
+        }
+        let (reply, blank) = held.call_for(py, timeout, || Blank::new(class))?;
+        Ok(blank.fill(reply, None))
     }
 
     fn __setattr__(
@@ -148,7 +211,7 @@ impl Descriptor {
     ) -> PyResult<Bound<'py, PyAny>> {
         let Some(record) = record else { return Ok(slf.clone().into_any()) };
         let record = record.cast::<Base>()?.get();
-        match Handle::field(record.handle.bind(slf.py()), slf.get().place(record)?)? {
+        match Held::field(record.held()?, slf.py(), slf.get().place(record)?)? {
             Some(field) => Ok(Bound::new(slf.py(), field)?.into_any()),
             None => Ok(slf.py().None().into_bound(slf.py())),
         }
@@ -156,7 +219,7 @@ impl Descriptor {
 
     fn __set__(&self, record: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let base = record.cast::<Base>()?.get();
-        crate::assign::assign(record.py(), base.handle.get(), self.place(base)?, value)
+        crate::assign::assign(record.py(), base.held()?, self.place(base)?, value)
     }
 
     fn __delete__(&self, record: &Bound<'_, PyAny>) -> PyResult<()> {

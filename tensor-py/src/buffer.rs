@@ -50,12 +50,6 @@ impl Lender {
         Lender::new(view, dtype)
     }
 
-    /// The number of elements along each dimension, and the bytes from one to the next.
-    pub(crate) fn dimensions(&self) -> (&[isize], &[isize]) {
-        let rank = self.view.shape().len();
-        (&self.shape[..rank], &self.strides[..rank])
-    }
-
     /// A field of a dtype that the buffer protocol lacks, as unsigned integers of its size.
     pub(crate) fn bits(view: FieldView) -> Lender {
         let dtype = if view.dtype().size() == 1 { DType::U8 } else { DType::U16 };

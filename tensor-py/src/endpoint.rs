@@ -10,20 +10,21 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tensor_core::dynamic::{
-    Batching, Copied, DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions,
-    Gather, LookAround, supervisor,
+    Batching, DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, Gather,
+    LookAround, supervisor,
 };
 use tensor_core::{Error, RemoteError};
 
 use crate::attributes::{Base, record};
-use crate::copied::{Reason, count, note};
+use crate::copied::{Reason, count};
 use crate::errors::raise;
 use crate::metrics::Metrics;
 use crate::pending::{Mailbox, Pending};
 use crate::pins;
 use crate::port::Port;
-use crate::record::{Handle, Origin};
+use crate::record::{Held, Origin};
 use crate::schema::Schema;
+use crate::serve::{Handler, Runs, answer, receive, serve};
 use crate::wait::{budget, detached, strategy, timeout as seconds, when_full};
 
 fn options(
@@ -154,9 +155,19 @@ fn gather_of(name: &str) -> PyResult<Gather> {
     }
 }
 
-fn received_run<T>(record: DynRecord, port: &Port<T>) -> Handle {
+fn received_run<T>(record: DynRecord, port: &Port<T>) -> Arc<Held> {
     count(&record, Reason::Padded, record.filled_bytes());
-    Handle::received(record, port)
+    Held::received(record, port)
+}
+
+/// How many requests a run has at most, how long they may be waited for, in seconds, and what is done about holes.
+type RunTerms<'a> = (isize, f64, &'a str);
+/// Of requests and replies.
+type Classes<'py> = (Bound<'py, PyType>, Bound<'py, PyType>);
+
+fn batching_of((max, max_wait, gather): RunTerms<'_>) -> PyResult<Batching> {
+    let max_wait = seconds(Some(max_wait))?.unwrap_or(Duration::MAX);
+    Ok(Batching::up_to(at_least_one(max)?).max_wait(max_wait).gather(gather_of(gather)?))
 }
 
 type Class<'a, 'py> = &'a Bound<'py, PyType>;
@@ -186,13 +197,13 @@ endpoint!(Sender, DynSender, "Sends records.", {
             Ok(Some(loaned)) => loaned,
             _ => detached(record_class.py(), || self.port.glance(), |look| sender.loan(timeout, look))?,
         };
-        record(Handle::new(loaned, Origin::Sender(Arc::clone(&self.port))), record_class, None)
+        record(Held::new(loaned, Origin::Sender(Arc::clone(&self.port))), record_class, None)
     }
 
     fn try_loan<'py>(&self, record_class: Class<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let loaned = self.port.get()?.try_loan().map_err(raise)?;
         let origin = || Origin::Sender(Arc::clone(&self.port));
-        loaned.map(|loaned| record(Handle::new(loaned, origin()), record_class, None)).transpose()
+        loaned.map(|loaned| record(Held::new(loaned, origin()), record_class, None)).transpose()
     }
 
     /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
@@ -215,7 +226,7 @@ endpoint!(Client, DynClient, "Calls a service.", {
             Ok(Some(loaned)) => loaned,
             _ => detached(record_class.py(), || self.port.glance(), |look| client.loan(timeout, look))?,
         };
-        record(Handle::new(loaned, Origin::Client(Arc::clone(&self.port))), record_class, Some(reply_class))
+        record(Held::new(loaned, Origin::Client(Arc::clone(&self.port))), record_class, Some(reply_class))
     }
 
     fn try_loan<'py>(
@@ -225,9 +236,7 @@ endpoint!(Client, DynClient, "Calls a service.", {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let loaned = self.port.get()?.try_loan().map_err(raise)?;
         let origin = || Origin::Client(Arc::clone(&self.port));
-        loaned
-            .map(|loaned| record(Handle::new(loaned, origin()), record_class, Some(reply_class)))
-            .transpose()
+        loaned.map(|loaned| record(Held::new(loaned, origin()), record_class, Some(reply_class))).transpose()
     }
 
     /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
@@ -242,14 +251,12 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
         let (receiver, timeout) = (self.port.get()?, seconds(timeout)?);
         let received =
             detached(record_class.py(), || self.port.glance(), |look| receiver.receive(timeout, look))?;
-        record(Handle::received(received, &self.port), record_class, None)
+        record(Held::received(received, &self.port), record_class, None)
     }
 
     fn try_receive<'py>(&self, record_class: Class<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let received = self.port.get()?.try_receive().map_err(raise)?;
-        received
-            .map(|received| record(Handle::received(received, &self.port), record_class, None))
-            .transpose()
+        received.map(|received| record(Held::received(received, &self.port), record_class, None)).transpose()
     }
 
     /// Up to `max` records as one run.
@@ -285,47 +292,19 @@ endpoint!(Receiver, DynReceiver, "Receives records.", {
 });
 
 endpoint!(Server, DynServer, "Answers calls.", {
-    /// The next requests, up to `max` that may have been waited for `max_wait` seconds, and the replies to fill, both runs; None
-    /// once `stop` was called.
-    fn receive<'py>(
-        &self,
-        timeout: Option<f64>,
-        batching: (isize, f64, &str),
-        record_class: Class<'_, 'py>,
-        reply_class: Class<'_, 'py>,
-    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let (server, timeout) = (self.port.get()?, seconds(timeout)?);
-        let (max, max_wait, gather) = batching;
-        let max_wait = seconds(Some(max_wait))?.unwrap_or(Duration::MAX);
-        let batching = Batching::up_to(at_least_one(max)?).max_wait(max_wait).gather(gather_of(gather)?);
-        if self.port.is_stopping() {
-            return Ok(None);
-        }
-        let wait = |look: LookAround<'_>| server.receive_many(batching, timeout, look);
-        match detached(record_class.py(), || self.port.glance(), wait) {
-            Ok(DynExchange { request, reply, gathered }) => {
-                count(&request, Reason::Padded, request.filled_bytes());
-                note(Reason::Hole, gathered);
-                let request = record(Handle::received(request, &self.port), record_class, None)?;
-                let reply = record(Handle::received(reply, &self.port), reply_class, None)?;
-                Ok(Some((request, reply)))
-            }
-            Err(_) if self.port.is_stopping() => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// Answers calls until `stop` was called. A run has up to `max` requests, which may have been waited for `max_wait` seconds.
+    fn serve(&self, batching: RunTerms<'_>, classes: Classes<'_>, handler: Handler<'_>) -> PyResult<()> {
+        serve(&self.port, batching_of(batching)?, (&classes.0, &classes.1), &handler)
     }
 
-    /// Sends the answer. Both records are released.
+    /// The next requests that `serve` would hand out, and the replies to fill, both runs; None once `stop` was called.
+    fn receive<'py>(&self, batching: RunTerms<'_>, classes: Classes<'py>) -> PyResult<Option<Runs<'py>>> {
+        receive(&self.port, batching_of(batching)?, &classes.0, &classes.1)
+    }
+
+    /// Sends the answer, as `serve` does when its handler has returned. Both records are released.
     fn answer(&self, py: Python<'_>, request: &Base, reply: &Base) -> PyResult<()> {
-        let exchange = exchange(py, request, reply)?;
-        let mut copied = Copied::default();
-        // Detached where there may be something to copy.
-        let writes = exchange.reply.run() != Some(1) || exchange.copies();
-        let result =
-            if writes { py.detach(|| exchange.answer(&mut copied)) } else { exchange.answer(&mut copied) };
-        note(Reason::Padded, copied.padded);
-        note(Reason::Hole, copied.hole);
-        result.map_err(raise)
+        answer(py, request, reply)
     }
 
     /// Tells the caller that the request failed. Both records are released.
@@ -376,8 +355,8 @@ pub(crate) fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {
 }
 
 /// The two halves of an exchange, back together.
-fn exchange(py: Python<'_>, request: &Base, reply: &Base) -> PyResult<DynExchange> {
-    let (request, reply) = (request.handle().take(py, "answered")?, reply.handle().take(py, "answered")?);
+pub(crate) fn exchange(py: Python<'_>, request: &Base, reply: &Base) -> PyResult<DynExchange> {
+    let (request, reply) = (request.held()?.take(py, "answered")?, reply.held()?.take(py, "answered")?);
     Ok(DynExchange { request, reply, gathered: 0 })
 }
 

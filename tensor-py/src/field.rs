@@ -1,6 +1,8 @@
 //! A field as Python holds it: a name for a place in a record. It keeps the record, but no alias; each export is one.
 
 use std::ffi::c_int;
+use std::ptr::NonNull;
+use std::sync::Arc;
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
@@ -18,7 +20,7 @@ use crate::dlpack::abi::{CPU, DLPackVersion};
 use crate::dlpack::export::{Owner, capsule};
 use crate::errors::raise;
 use crate::hand_over::{ALIGNMENT, HandOver, is_aligned};
-use crate::record::Handle;
+use crate::record::Held;
 use crate::source::Value;
 use crate::{array, assign, buffer, dtype, element, jax, tensorflow, torch};
 
@@ -28,31 +30,31 @@ use crate::{array, assign, buffer, dtype, element, jax, tensorflow, torch};
 /// record's slot is used again only after the last of them, in any process, is gone. Assigning copies.
 #[pyclass(frozen, module = "tensorbridge._core")]
 pub(crate) struct Field {
-    record: Py<Handle>,
+    record: Arc<Held>,
     index: usize,
 }
 
 impl Field {
-    pub(crate) fn new(record: Py<Handle>, index: usize) -> Field {
+    pub(crate) fn new(record: Arc<Held>, index: usize) -> Field {
         Field { record, index }
     }
 
     fn declared(&self) -> &tensor_core::schema::Field {
-        &self.record.get().schema().fields()[self.index]
+        &self.record.schema().fields()[self.index]
     }
 
     /// A view to look at, not to hand out.
     pub(crate) fn view(&self, py: Python<'_>) -> PyResult<FieldView> {
-        self.record.get().with(py, |record| record.field(self.index))
+        self.record.with(py, |record| record.field(self.index))
     }
 
     fn export(&self, py: Python<'_>) -> PyResult<FieldView> {
-        self.record.get().export(py, self.index)
+        self.record.export(py, self.index)
     }
 
     /// The way into a framework that may need a copy.
     fn hand_over(&self, to: &'static str, strict: Option<bool>) -> HandOver<'_> {
-        let strict = strict.unwrap_or_else(|| self.record.get().is_strict());
+        let strict = strict.unwrap_or_else(|| self.record.is_strict());
         HandOver { field: self.declared().name(), to, strict }
     }
 
@@ -93,16 +95,21 @@ impl Field {
     /// The one element of a field that has one.
     fn scalar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut bytes: element::Bytes = [0; 16];
-        let (dtype, elements) = self.record.get().with(py, |record| {
+        let dtype = self.declared().dtype();
+        // SAFETY: both are asked for an element, which is at most 16 bytes, that is valid at that moment.
+        let mut copy = |element: NonNull<u8>| unsafe {
+            std::ptr::copy_nonoverlapping(element.as_ptr(), bytes.as_mut_ptr(), dtype.size());
+        };
+        let elements = self.record.with(py, |record| {
+            if let Some(element) = record.only_element(self.index) {
+                copy(element);
+                return Ok(1);
+            }
             let view = record.field(self.index)?;
             if view.len() == 1 {
-                // SAFETY: the view is valid for its one element, which is at most 16 bytes.
-                unsafe {
-                    let from = view.ptr().as_ptr();
-                    std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), view.dtype().size());
-                }
+                copy(view.ptr());
             }
-            Ok((view.dtype(), view.len()))
+            Ok(view.len())
         })?;
         if elements != 1 {
             let name = self.declared().name();
@@ -149,7 +156,7 @@ impl Field {
         let (py, field) = (slf.py(), slf.get());
         let dtype = field.declared().dtype();
         if let Some(number) = array::number(dtype) {
-            return array::array(py, field.export(py)?, number);
+            return array::array(py, &field.record, field.index, number);
         }
         match dtype::ml_dtypes_name(dtype) {
             Some(name) => Field::ml_dtypes(slf, name),
@@ -265,7 +272,7 @@ impl Field {
         let view = field.view(py)?;
         // SAFETY: the interpreter's own buffer.
         unsafe { buffer::lend(py, field.declared().name(), view, buffer, flags) }?;
-        if field.record.get().is_writable() {
+        if field.record.is_writable() {
             // The buffer is out, so somebody may write.
             drop(field.export(py));
         }
@@ -287,7 +294,7 @@ impl Field {
     /// The number of dimensions.
     #[getter]
     fn ndim(&self) -> usize {
-        self.declared().shape().rank() + usize::from(self.record.get().run().is_some())
+        self.declared().shape().rank() + usize::from(self.record.run().is_some())
     }
 
     /// The number of elements.
@@ -324,7 +331,7 @@ impl Field {
     /// Whether it was written; of a run, an array that says so of each record.
     #[getter]
     fn present<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let handle = self.record.get();
+        let handle = &self.record;
         let present: Vec<bool> =
             handle.with(py, |record| Ok(record.presence_by_row(self.index).collect()))?;
         match handle.run() {
@@ -340,7 +347,7 @@ impl Field {
         let Value::Element(element) = value else {
             return Err(PyTypeError::new_err("one number fills a field: field.filled(0)"));
         };
-        field.record.get().with(slf.py(), |record| {
+        field.record.with(slf.py(), |record| {
             let lacking = !record.is_present(field.index) && !record.is_writable();
             if lacking {
                 let written = record.fill_absent(field.index, &element[..dtype.size()]);
@@ -354,7 +361,7 @@ impl Field {
     /// Whether it may be written.
     #[getter]
     fn writable(&self) -> bool {
-        self.record.get().is_writable()
+        self.record.is_writable()
     }
 
     /// The one element as a Python number.
@@ -414,14 +421,14 @@ impl Field {
     fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let field = slf.get();
         if Field::is_everything(key) {
-            return assign::assign(slf.py(), field.record.get(), field.index, value);
+            return assign::assign(slf.py(), &field.record, field.index, value);
         }
         if field.ndim() == 0 {
             return Err(PyIndexError::new_err(
                 "a field without dimensions has one element: field[...] = value",
             ));
         }
-        assign::assign_part(slf, field.record.get(), field.index, key, value)
+        assign::assign_part(slf, &field.record, field.index, key, value)
     }
 
     fn __richcmp__<'py>(
@@ -433,7 +440,7 @@ impl Field {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let handle = self.record.get();
+        let handle = &self.record;
         let (name, dtype) = (self.declared().name(), self.dtype());
         let record = handle.schema().name();
         match self.view(py) {

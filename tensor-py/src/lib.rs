@@ -25,6 +25,7 @@ mod pins;
 mod port;
 mod record;
 mod schema;
+mod serve;
 mod source;
 mod strided;
 mod tensorflow;

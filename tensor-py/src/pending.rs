@@ -10,7 +10,7 @@ use tensor_core::Error;
 use tensor_core::dynamic::DynPending;
 
 use crate::errors::raise;
-use crate::record::{Handle, Origin};
+use crate::record::{Handle, Held, Origin};
 
 /// Where an event loop learns which operations are worth a look. Its descriptor is readable while there are any.
 #[pyclass(frozen, module = "tensorbridge._core")]
@@ -106,7 +106,7 @@ impl Pending {
         let Poll::Ready(result) = pending.poll(&Context::from_waker(&self.waker)) else { return Ok(None) };
         *wait = None;
         drop(wait);
-        result.map(|record| Some(Handle::new(record, self.origin.clone()))).map_err(raise)
+        result.map(|record| Some(Handle::of(Held::new(record, self.origin.clone())))).map_err(raise)
     }
 
     /// Gives it up, if it has not ended.

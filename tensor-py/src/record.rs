@@ -1,12 +1,14 @@
 //! A record as Python holds it: until it is sent, called or let go of.
 
+use std::ops::Deref;
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldView, heap_run};
+use tensor_core::dynamic::{DynClient, DynRecord, DynSender, FieldAlias, FieldLayout, FieldView, heap_run};
 use tensor_core::trace::TraceContext;
 use tensor_core::{Error, RemoteError};
 
@@ -15,11 +17,10 @@ use crate::field::Field;
 use crate::pending::{Mailbox, Pending};
 use crate::port::Port;
 use crate::schema::Schema;
-use crate::wait::{Ended, detached_with, timeout as seconds};
+use crate::wait::{detached, timeout as seconds};
 
-/// A record, or a run of records, and what may be done with it.
-#[pyclass(frozen, module = "tensorbridge._core")]
-pub(crate) struct Handle {
+/// A record, or a run of records, as everything shares it that leads to it: the record object, its fields, handles.
+pub(crate) struct Held {
     state: Mutex<State>,
     schema: Arc<tensor_core::schema::Schema>,
     run: Option<usize>,
@@ -55,26 +56,30 @@ pub(crate) enum Origin {
     Client(Arc<Port<DynClient>>),
 }
 
-impl Handle {
-    pub(crate) fn new(record: DynRecord, origin: Origin) -> Handle {
+impl Held {
+    pub(crate) fn new(record: DynRecord, origin: Origin) -> Arc<Held> {
         let strict = match &origin {
             Origin::Nobody => false,
             Origin::Sender(port) => port.strict,
             Origin::Client(port) => port.strict,
         };
-        Handle {
+        Held::assemble(record, origin, strict)
+    }
+
+    /// A record that came through an endpoint.
+    pub(crate) fn received<T>(record: DynRecord, port: &Port<T>) -> Arc<Held> {
+        Held::assemble(record, Origin::Nobody, port.strict)
+    }
+
+    fn assemble(record: DynRecord, origin: Origin, strict: bool) -> Arc<Held> {
+        Arc::new(Held {
             strict,
             schema: Arc::clone(record.schema()),
             run: record.run(),
             writable: record.is_writable(),
             state: Mutex::new(State::Live(record)),
             origin,
-        }
-    }
-
-    /// A record that came through an endpoint.
-    pub(crate) fn received<T>(record: DynRecord, port: &Port<T>) -> Handle {
-        Handle { strict: port.strict, ..Handle::new(record, Origin::Nobody) }
+        })
     }
 
     pub(crate) fn is_strict(&self) -> bool {
@@ -107,10 +112,10 @@ impl Handle {
         result.map_err(raise)
     }
 
-    /// As [`Handle::with`], without the GIL.
+    /// As [`Held::with`], without the GIL.
     ///
     /// # Errors
-    /// As [`Handle::with`].
+    /// As [`Held::with`].
     pub(crate) fn with_detached<T: Send>(
         &self,
         py: Python<'_>,
@@ -144,13 +149,39 @@ impl Handle {
     /// # Errors
     /// [`Error::Released`], [`Error::DimUnset`].
     pub(crate) fn export(&self, py: Python<'_>, index: usize) -> PyResult<FieldView> {
-        self.with(py, |record| {
-            let view = record.field(index)?;
-            if self.writable {
-                record.mark_present(index);
+        self.with(py, |record| record.field(index).inspect(|_| self.note_export(record, index)))
+    }
+
+    /// As [`Held::export`], for whoever looks at the places of the elements once and keeps the alias alone.
+    ///
+    /// # Errors
+    /// As [`Held::export`].
+    #[inline]
+    pub(crate) fn export_alias(
+        &self,
+        py: Python<'_>,
+        index: usize,
+        layout: &mut FieldLayout,
+    ) -> PyResult<(FieldAlias, NonNull<u8>)> {
+        self.with(py, |record| record.alias(index, layout).inspect(|_| self.note_export(record, index)))
+    }
+
+    fn note_export(&self, record: &mut DynRecord, index: usize) {
+        if self.writable {
+            record.mark_present(index);
+        }
+    }
+
+    /// Field `index`; `None` when a received record lacks it.
+    pub(crate) fn field(held: &Arc<Held>, py: Python<'_>, index: usize) -> PyResult<Option<Field>> {
+        let declared = held.declared(index)?;
+        if !held.writable && declared.may_be_absent() {
+            let absent = held.with(py, |record| Ok(record.is_absent(index)))?;
+            if absent {
+                return Ok(None);
             }
-            Ok(view)
-        })
+        }
+        Ok(Some(Field::new(Arc::clone(held), index)))
     }
 
     pub(crate) fn is_writable(&self) -> bool {
@@ -199,31 +230,47 @@ impl Handle {
     }
 }
 
+/// What may be done with a record, or a run of records, for the package's own code.
+#[pyclass(frozen, module = "tensorbridge._core")]
+pub(crate) struct Handle {
+    held: Arc<Held>,
+}
+
+impl Handle {
+    pub(crate) fn of(held: Arc<Held>) -> Handle {
+        Handle { held }
+    }
+
+    pub(crate) fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+}
+
+impl Deref for Handle {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
 #[pymethods]
 impl Handle {
     /// A run of `records` records in this process's own memory.
     #[staticmethod]
     fn empty(schema: &Schema, records: usize) -> PyResult<Handle> {
         let record = heap_run(Arc::clone(&schema.inner), records).map_err(raise)?;
-        Ok(Handle::new(record, Origin::Nobody))
+        Ok(Handle::of(Held::new(record, Origin::Nobody)))
     }
 
     /// Field `index`; None when a received record lacks it.
-    pub(crate) fn field(slf: &Bound<'_, Self>, index: usize) -> PyResult<Option<Field>> {
-        let handle = slf.get();
-        let declared = handle.declared(index)?;
-        if !handle.writable && declared.may_be_absent() {
-            let absent = handle.with(slf.py(), |record| Ok(record.is_absent(index)))?;
-            if absent {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Field::new(slf.clone().unbind(), index)))
+    fn field(&self, py: Python<'_>, index: usize) -> PyResult<Option<Field>> {
+        Held::field(&self.held, py, index)
     }
 
     /// Copies a value into field `index`.
-    fn assign(slf: &Bound<'_, Self>, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        crate::assign::assign(slf.py(), slf.get(), index, value)
+    fn assign(&self, py: Python<'_>, index: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        crate::assign::assign(py, self, index, value)
     }
 
     /// Record `row` of a run, alone and to be read. It keeps the whole run.
@@ -231,7 +278,7 @@ impl Handle {
         let row = self.row_at(row)?;
         let record = self.with(py, |record| Ok(record.row(row)))?;
         let record = record.ok_or_else(|| PyIndexError::new_err(format!("the run has no row {row}")))?;
-        Ok(Handle { strict: self.strict, ..Handle::new(record, Origin::Nobody) })
+        Ok(Handle::of(Held::assemble(record, Origin::Nobody, self.strict)))
     }
 
     /// The length of symbolic dimension `index` in each record of a run; None where it is not set.
@@ -315,8 +362,7 @@ impl Handle {
 
     /// Says which trace a loaned record belongs to.
     fn set_trace(&self, py: Python<'_>, traceparent: Option<&str>) -> PyResult<()> {
-        let trace = traceparent.map(str::parse).transpose().map_err(raise)?;
-        self.with(py, |record| record.set_trace(trace))
+        self.held.set_trace(py, traceparent)
     }
 
     /// The arena that a loan is of.
@@ -387,7 +433,8 @@ impl Handle {
 
     /// Calls with the record and waits for the reply. When it lacks something, it stays as it is and can be called later.
     fn call(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Handle> {
-        self.call_for(py, seconds(timeout)?)
+        let (reply, ()) = self.call_for(py, seconds(timeout)?, || Ok(()))?;
+        Ok(Handle::of(reply))
     }
 
     /// As `call`, under way; `mailbox` gets `token` when it is worth a look.
@@ -421,7 +468,13 @@ impl Handle {
     }
 }
 
-impl Handle {
+impl Held {
+    /// As [`Handle::set_trace`].
+    pub(crate) fn set_trace(&self, py: Python<'_>, traceparent: Option<&str>) -> PyResult<()> {
+        let trace = traceparent.map(str::parse).transpose().map_err(raise)?;
+        self.with(py, |record| record.set_trace(trace))
+    }
+
     /// As [`Handle::timeout`].
     pub(crate) fn own_timeout(&self) -> Option<Duration> {
         match &self.origin {
@@ -431,23 +484,26 @@ impl Handle {
         }
     }
 
-    /// As [`Handle::call`], for a timeout that was read.
-    pub(crate) fn call_for(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Handle> {
+    /// As [`Handle::call`], for a timeout that was read. `prepare` makes what is needed for the reply, while it is on its way.
+    pub(crate) fn call_for<T>(
+        &self,
+        py: Python<'_>,
+        timeout: Option<Duration>,
+        prepare: impl FnOnce() -> PyResult<T>,
+    ) -> PyResult<(Arc<Held>, T)> {
         let Origin::Client(port) = &self.origin else {
             return Err(self.refuse_call());
         };
         let client = port.get()?;
         let record = self.take(py, "called")?;
-        let reply = detached_with(py, || Ok(()), |look| client.call(record, port.strict, timeout, look));
-        match reply {
-            Ok(reply) => Ok(Handle::received(reply, port)),
-            Err(Ended::Raised(error)) => Err(error),
-            Err(Ended::Failed(failed)) => {
-                let (error, record) = *failed;
-                self.put_back(py, record);
-                Err(raise(error))
-            }
-        }
+        let call = client.call(record, port.strict, timeout).map_err(|failed| {
+            let (error, record) = *failed;
+            self.put_back(py, record);
+            raise(error)
+        })?;
+        let prepared = prepare()?;
+        let reply = detached(py, || Ok(()), |look| client.answer(call, timeout, look))?;
+        Ok((Held::received(reply, port), prepared))
     }
 
     fn put_back(&self, py: Python<'_>, record: Option<DynRecord>) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use tensor_core::channel::WhenFull;
 use tensor_core::dynamic::LookAround;
 use tensor_core::{Error, WaitStrategy};
@@ -17,26 +18,6 @@ pub(crate) fn detached<T: Send>(
     glance: impl Fn() -> Result<(), Error> + Sync,
     wait: impl FnOnce(LookAround<'_>) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    detached_with(py, glance, wait).map_err(|interrupted| match interrupted {
-        Ended::Raised(error) => error,
-        Ended::Failed(error) => raise(error),
-    })
-}
-
-/// How a wait ended without its result.
-pub(crate) enum Ended<E> {
-    /// A signal handler raised an exception.
-    Raised(PyErr),
-    /// The wait itself failed.
-    Failed(E),
-}
-
-/// As [`detached`], for waits that fail with more than an error.
-pub(crate) fn detached_with<T: Send, E: Send>(
-    py: Python<'_>,
-    glance: impl Fn() -> Result<(), Error> + Sync,
-    wait: impl FnOnce(LookAround<'_>) -> Result<T, E> + Send,
-) -> Result<T, Ended<E>> {
     let mut raised: Option<PyErr> = None;
     let result = py.detach(|| {
         wait(&mut || {
@@ -52,8 +33,8 @@ pub(crate) fn detached_with<T: Send, E: Send>(
         })
     });
     match raised {
-        Some(error) => Err(Ended::Raised(error)),
-        None => result.map_err(Ended::Failed),
+        Some(error) => Err(error),
+        None => result.map_err(raise),
     }
 }
 
@@ -67,6 +48,26 @@ pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Option<Duration>> {
     }
     // What exceeds the clock is for ever.
     Ok(Duration::try_from_secs_f64(seconds).ok().filter(|timeout| timeout.as_secs() < 1 << 32))
+}
+
+/// A timeout as a caller of a method states it.
+pub(crate) enum Timeout {
+    /// Not at all: that of the endpoint holds.
+    Own,
+    /// As [`timeout`] reads it.
+    Stated(Option<Duration>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Timeout {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Timeout> {
+        static DEFAULT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        if value.is(DEFAULT.import(value.py(), "tensorbridge._record", "DEFAULT")?) {
+            return Ok(Timeout::Own);
+        }
+        timeout(value.extract()?).map(Timeout::Stated)
+    }
 }
 
 /// A wait strategy as Python states it.

@@ -219,7 +219,10 @@ def test_what_only_the_package_asks_of_the_extension_is_checked_too(hosts: Hosts
     with tb.Client(name, Number, Number) as client:
         loan = client.loan().set(value=1)
         # It says so before anything is sent.
-        assert code_of(lambda: core.Base(loan._handle)._call(None, True)) == "TB208"
+        assert code_of(lambda: core.Base(loan._handle).call()) == "TB208"
+        # One whose record is still to come.
+        for use in (lambda: core.Base()._handle, lambda: core.Base()._reply, core.Base().call):
+            assert code_of(use) == "TB404"
         loan.release()
 
 
@@ -243,7 +246,7 @@ def test_only_a_run_and_its_own_replies_are_an_answer(hosts: Hosts, name: str, w
         port = server._connect()
 
         def received() -> tuple[Number, Number]:
-            exchange = port.receive(5.0, (1, 0.0, "auto"), Number, Number)
+            exchange = port.receive((1, 0.0, "auto"), (Number, Number))
             assert exchange is not None
             return exchange
 

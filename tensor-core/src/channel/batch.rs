@@ -151,10 +151,12 @@ pub(crate) unsafe fn answer_each(
 ) -> Result<(), Error> {
     let arena = claims[0].arena();
     let schema = &arena.part(Half::Reply).schema;
-    // SAFETY: passed on to the caller; `pad` looks at each row for itself.
-    let padded = unsafe { pad(schema, rows, &common(schema, rows)) };
-    copied.padded += padded;
-    arena.note_copied(CopyReason::Padded, padded);
+    if rows.len() > 1 {
+        // SAFETY: passed on to the caller; `pad` looks at each row for itself.
+        let padded = unsafe { pad(schema, rows, &common(schema, rows)) };
+        copied.padded += padded;
+        arena.note_copied(CopyReason::Padded, padded);
+    }
     let (keep, fields) = (aliased.is_some(), aliased.unwrap_or(0));
     each(claims, |at, claim| {
         if let Some(failure) = failures.of(at) {

@@ -323,7 +323,7 @@ pub(super) fn publish(
     if let Err(error) = record.check_complete().inspect_err(refused) {
         return Err(Box::new((error, Some(record))));
     }
-    if let Some((field, aliases)) = record.first_alias().filter(|_| strict) {
+    if strict && let Some((field, aliases)) = record.first_alias() {
         let error = Error::Aliased { field, aliases };
         refused(&error);
         return Err(Box::new((error, Some(record))));
@@ -467,25 +467,47 @@ impl DynClient {
         try_loan(&self.endpoint)
     }
 
-    /// Calls with a record that was loaned here and waits for the reply.
+    /// Calls with a record that was loaned here; [`DynClient::answer`] waits for the reply.
     ///
     /// # Errors
-    /// The record comes back with [`Error::MissingField`], [`Error::DimUnset`], [`Error::Aliased`]; the rest as
-    /// [`CallLoan::call`](crate::service::CallLoan::call).
+    /// The record comes back with [`Error::MissingField`], [`Error::DimUnset`], [`Error::Aliased`].
     pub fn call(
         &self,
         record: DynRecord,
         strict: bool,
         timeout: Option<Duration>,
+    ) -> Result<DynCall, NotSent> {
+        Ok(DynCall { lease: publish(record, strict, Some(timeout))?, over: false })
+    }
+
+    /// Waits for the reply to a call of this client's.
+    ///
+    /// # Errors
+    /// As [`CallLoan::call`](crate::service::CallLoan::call).
+    pub fn answer(
+        &self,
+        mut call: DynCall,
+        timeout: Option<Duration>,
         look_around: LookAround<'_>,
-    ) -> Result<DynRecord, NotSent> {
-        let lease = publish(record, strict, Some(timeout))?;
-        if let Err(error) = self.endpoint.outcome(claim_of(&lease), timeout, look_around) {
+    ) -> Result<DynRecord, Error> {
+        self.endpoint.outcome(claim_of(&call.lease), timeout, look_around)?;
+        call.over = true;
+        DynRecord::adopted(Arc::clone(&call.lease), Half::Reply, None, false)
+    }
+}
+
+/// A call under way. Dropping it leaves the call: nobody waits for the reply any more.
+pub struct DynCall {
+    lease: Arc<Lease>,
+    over: bool,
+}
+
+impl Drop for DynCall {
+    fn drop(&mut self) {
+        if !self.over {
             // Aliases of the request may live on; the call does not.
-            claim_of(&lease).leave();
-            return Err(Box::new((error, None)));
+            claim_of(&self.lease).leave();
         }
-        DynRecord::adopted(lease, Half::Reply, None, false).map_err(|error| Box::new((error, None)))
     }
 }
 

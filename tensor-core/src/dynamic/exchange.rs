@@ -94,12 +94,12 @@ impl DynExchange {
     /// [`Error::Corrupt`], and the other callers have their answers then.
     pub fn answer(self, copied: &mut Copied) -> Result<(), Error> {
         let (lease, aliased) = self.lease()?;
-        let (mut rows, failures) = self.reply.replies();
+        let failures = self.reply.failures();
         // SAFETY: the rows are the replies of the lease, as was just looked at; views of them that live on are made to see the pad.
         unsafe {
             match lease.as_batch() {
-                Some(batch) => batch.answer(&mut rows, failures, aliased, copied),
-                None => answer_each(lease.claims(), &rows, failures, aliased, copied),
+                Some(batch) => batch.answer(&mut self.reply.replies(), failures, aliased, copied),
+                None => answer_each(lease.claims(), self.reply.reply(), failures, aliased, copied),
             }
         }
     }

@@ -12,8 +12,28 @@ use crate::view::Heap;
 /// somebody else's after the last of them is dropped, on whatever thread that is.
 pub struct Lease {
     memory: Memory,
-    /// How many [`FieldView`](super::FieldView)s lead to each field: those of the request, then those of the reply.
-    aliases: Box<[AtomicU32]>,
+    aliases: Aliases,
+}
+
+/// How many [`FieldAlias`](super::FieldAlias)es there are of each field: those of the request, then those of the reply.
+struct Aliases {
+    fields: usize,
+    /// Of the first fields. Most records have few, and a lease of such costs one allocation.
+    first: [AtomicU32; FIRST],
+    others: Box<[AtomicU32]>,
+}
+
+const FIRST: usize = 6;
+
+impl Aliases {
+    fn new(fields: usize) -> Aliases {
+        let others = (FIRST..fields).map(|_| AtomicU32::new(0)).collect();
+        Aliases { fields, first: [const { AtomicU32::new(0) }; FIRST], others }
+    }
+
+    fn of(&self, field: usize) -> &AtomicU32 {
+        self.first.get(field).unwrap_or_else(|| &self.others[field - FIRST])
+    }
 }
 
 pub(super) enum Memory {
@@ -55,11 +75,11 @@ impl Lease {
         let arena = memory.claims()[0].arena();
         let reply_fields = arena.reply().map_or(0, |part| part.schema.fields().len());
         let fields = arena.request().schema.fields().len() + reply_fields;
-        Lease { memory, aliases: (0..fields).map(|_| AtomicU32::new(0)).collect() }
+        Lease { memory, aliases: Aliases::new(fields) }
     }
 
     pub(super) fn heap(heap: Heap) -> Lease {
-        let aliases = heap.columns().iter().map(|_| AtomicU32::new(0)).collect();
+        let aliases = Aliases::new(heap.columns().len());
         Lease { memory: Memory::Heap(heap), aliases }
     }
 
@@ -124,7 +144,7 @@ impl Lease {
     }
 
     pub(super) fn count_alias(&self, index: usize, up: bool) {
-        let count = &self.aliases[index];
+        let count = self.aliases.of(index);
         let before =
             if up { count.fetch_add(1, Ordering::Relaxed) } else { count.fetch_sub(1, Ordering::Relaxed) };
         if before == u32::from(!up) {
@@ -134,12 +154,12 @@ impl Lease {
 
     /// How many views lead to the field with this index, the reply's fields counted on from the request's.
     pub(super) fn aliases_of(&self, index: usize) -> usize {
-        self.aliases[index].load(Ordering::Relaxed) as usize
+        self.aliases.of(index).load(Ordering::Relaxed) as usize
     }
 
     /// The fields that a view leads to, one bit each, as far as a mask reaches.
     pub(super) fn aliased(&self) -> u64 {
-        (0..self.aliases.len().min(64))
+        (0..self.aliases.fields.min(64))
             .filter(|&index| self.aliases_of(index) > 0)
             .fold(0, |mask, bit| mask | 1 << bit)
     }

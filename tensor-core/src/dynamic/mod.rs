@@ -14,10 +14,11 @@ mod record;
 #[cfg(connects)]
 pub use endpoint::supervisor;
 pub use endpoint::{
-    DynClient, DynHost, DynReceiver, DynSender, EndpointOptions, HostSettings, LookAround, NotSent, Watch,
+    DynCall, DynClient, DynHost, DynReceiver, DynSender, EndpointOptions, HostSettings, LookAround, NotSent,
+    Watch,
 };
 pub use exchange::{DynExchange, DynServer};
-pub use field::{FieldView, MAX_VIEW_RANK};
+pub use field::{FieldAlias, FieldLayout, FieldView, MAX_VIEW_RANK};
 pub use lease::Lease;
 pub use pending::DynPending;
 pub use record::{DynRecord, heap_run};

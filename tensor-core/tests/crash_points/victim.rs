@@ -232,10 +232,8 @@ fn ask(act: &str, name: &str, doom: &Doom) {
     match act {
         "calls" => {
             doom.during(|| {
-                let reply = client
-                    .call(record, false, Some(PATIENCE), &mut nothing)
-                    .map_err(|failed| failed.0)
-                    .unwrap();
+                let call = client.call(record, false, Some(PATIENCE)).map_err(|failed| failed.0).unwrap();
+                let reply = client.answer(call, Some(PATIENCE), &mut nothing).unwrap();
                 assert_eq!(get(&reply), answer_to(doom.fatal));
             });
         }

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar, disjoint_base
 from ._describe import Phases
 from ._metrics import Recoveries
 from ._pins import Holder, Pin
+from ._record import _Default
 from ._typing import Writable
 
 __version__: str
@@ -22,7 +23,6 @@ _Rank = TypeVar("_Rank", bound=tuple[Any, ...], default=Any)
 _Scalar = TypeVar("_Scalar", bound=np.generic, default=Any)
 
 _R = TypeVar("_R", bound="Base")
-_S = TypeVar("_S", bound="Base")
 
 _FieldParts: TypeAlias = tuple[str, str, list[int | str], int, int, float | None, str, str]
 
@@ -363,14 +363,14 @@ class Field(Generic[_Rank, _Scalar]):
 class Base:
     """What instances of record classes are made of."""
 
-    def __new__(cls, handle: Handle, reply: type[Any] | None = None, place: tuple[int, int] | None = None) -> Self: ...
+    def __new__(cls, handle: Handle | None = None, reply: Any = None, place: tuple[int, int] | None = None) -> Self: ...
     @property
     def _handle(self) -> Handle: ...
     @property
     def _reply(self) -> type[Any] | None: ...
     @property
     def _place(self) -> tuple[int, int] | None: ...
-    def _call(self, timeout: float | None, own: bool) -> Any: ...
+    def call(self, *, timeout: float | None | _Default = ..., traceparent: str | None = None) -> Any: ...
 
 @disjoint_base
 class Descriptor:
@@ -482,9 +482,8 @@ class Client(_Port):
 
 @final
 class Server(_Port):
-    def receive(
-        self, timeout: float | None, batching: tuple[int, float, str], record_class: type[_R], reply_class: type[_S]
-    ) -> tuple[_R, _S] | None: ...
+    def serve(self, batching: tuple[int, float, str], classes: tuple[type[Base], type[Base]], handler: Any) -> None: ...
+    def receive(self, batching: tuple[int, float, str], classes: tuple[type[_R], Any]) -> tuple[_R, Any] | None: ...
     def answer(self, request: Base, reply: Base) -> None: ...
     def fail(self, request: Base, reply: Base, type_name: str, message: str, traceback: str) -> None: ...
     def stop(self) -> None: ...

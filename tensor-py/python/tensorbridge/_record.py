@@ -151,30 +151,26 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         else:
             self._handle.send()
 
-    def call(self, *, timeout: Timeout = DEFAULT, traceparent: str | None = None) -> Any:
-        """Calls with a record that a `Client` loaned; gives the reply, a record of the service's reply class.
+    if TYPE_CHECKING:
 
-        Args:
-            timeout: seconds to wait for the reply, None for ever; the client's own unless stated.
-            traceparent: the W3C trace context that the worker sees; that of the current OpenTelemetry span unless stated.
+        def call(self, *, timeout: Timeout = DEFAULT, traceparent: str | None = None) -> Any:
+            """Calls with a record that a `Client` loaned; gives the reply, a record of the service's reply class.
 
-        Raises:
-            MissingField, DimUnset: something is missing; write it and call again.
-            Remote: the worker's code raised an exception.
-            Timeout, HostDied, WorkerDied: nobody answered.
-            Released: it was called with before.
-        """
-        if traceparent is not None:
-            self._check_whole()
-            self._handle.set_trace(traceparent)
-        if not _trace.in_use():
-            return self._call(None, True) if isinstance(timeout, _Default) else self._call(timeout, False)
-        self._check_whole()
-        seconds = self._handle.timeout if isinstance(timeout, _Default) else timeout
+            Args:
+                timeout: seconds to wait for the reply, None for ever; the client's own unless stated.
+                traceparent: the W3C trace context that the worker sees; that of the current OpenTelemetry span unless stated.
+
+            Raises:
+                MissingField, DimUnset: something is missing; write it and call again.
+                Remote: the worker's code raised an exception.
+                Timeout, HostDied, WorkerDied: nobody answered.
+                Released: it was called with before.
+            """
+
+    def _call_traced(self, seconds: float | None) -> _core.Handle:
+        """The reply to a call in a span."""
         with _trace.calling(self._handle) as answered:
-            reply = answered(self._handle.call(seconds))
-        assert self._reply is not None, "only a client's loans can be called"
-        return self._reply._wrap(reply)
+            return answered(self._handle.call(seconds))
 
     async def call_async(self, *, timeout: Timeout = DEFAULT, traceparent: str | None = None) -> Any:
         """As `call`, awaited. A task that is cancelled leaves the call: its slot comes back when the worker lets go."""

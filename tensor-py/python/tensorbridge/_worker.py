@@ -9,6 +9,7 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
@@ -94,51 +95,47 @@ class Server(Endpoint[_core.Server], Generic[Req, Rep]):
         `service`; runs get long only in a service that is hosted with ``ring_order``, as `serve` does it.
         """
         port = self._connect()
-        receive, answer = port.receive, port.answer
-        batching = (max_batch, max_wait, gather)
         classes: tuple[type[Req], type[Rep]] = (self._request, self._reply)  # type: ignore[assignment]
         check = not mutates_request and os.environ.get(CHECK, "0") not in ("", "0")
-        answering = partial(_checked, handler) if check else handler
         with _InferenceMode() as inference:
+            calls = _Calls(self.name, port, partial(_checked, handler) if check else handler, inference.follow_imports)
             while True:
                 try:
-                    if (exchange := receive(None, batching, *classes)) is None:
-                        return
-                    asked, filled = exchange
-                    if not inference.entered:
-                        inference.follow_imports()
-                    try:
-                        if _trace.in_use():
-                            with _trace.serving(self.name, asked._handle):
-                                answering(asked, filled)
-                        else:
-                            answering(asked, filled)
-                    except BaseException as error:
-                        _fail(port, asked, filled, error)
-                        if isinstance(error, KeyboardInterrupt):
-                            # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker.
-                            raise
-                    else:
-                        answer(asked, filled)
+                    return port.serve((max_batch, max_wait, gather), classes, calls)
                 except _core.Corrupt as error:
                     # A peer garbled one slot. Its caller was told if it can be; the other slots are whole.
                     print(f"tensorbridge: a request is skipped: {error}", file=sys.stderr)
                 except _core.HostDied:
                     return
-                # Nothing of this call may live on while the next one is waited for.
-                exchange = asked = filled = None  # type: ignore[assignment]
 
 
-def _fail(port: _core.Server, asked: Record, filled: Record, error: BaseException) -> None:
-    """Tells the caller of an exception, and lets go of everything that it keeps alive."""
-    # The frames of this package are no news to whoever wrote the handler.
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    told = "".join(traceback.format_exception(error.with_traceback(trace or error.__traceback__)))
-    kind, text = type(error).__name__, str(error)
-    _forget(error)
-    port.fail(asked, filled, kind, text, told)
+@dataclass
+class _Calls:
+    """What the extension calls."""
+
+    name: str
+    port: _core.Server
+    handle: Callable[[Any, Any], object]
+    enter_inference: Callable[[], bool]
+
+    def handle_traced(self, asked: Record, filled: Record) -> None:
+        """As the handler, in a span."""
+        with _trace.serving(self.name, asked._handle):
+            self.handle(asked, filled)
+
+    def fail(self, asked: Record, filled: Record, error: BaseException) -> None:
+        """Tells the callers of an exception, and lets go of everything that it keeps alive."""
+        # The frames of this package are no news to whoever wrote the handler.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        told = "".join(traceback.format_exception(error.with_traceback(trace or error.__traceback__)))
+        kind, text = type(error).__name__, str(error)
+        _forget(error)
+        self.port.fail(asked, filled, kind, text, told)
+        if isinstance(error, KeyboardInterrupt):
+            # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker.
+            raise error
 
 
 def _checked(handler: Callable[[Req, Rep], object], request: Req, reply: Rep) -> None:
@@ -174,15 +171,15 @@ class _InferenceMode:
 
     def __init__(self) -> None:
         self._mode: Any = None
-        self.entered = False
 
-    def follow_imports(self) -> None:
+    def follow_imports(self) -> bool:
+        """Whether it has been entered."""
         torch: Any = sys.modules.get("torch")
         # None stands for a module that must not be imported, and one that is being imported lacks its functions yet.
-        if hasattr(torch, "inference_mode"):
+        if self._mode is None and hasattr(torch, "inference_mode"):
             self._mode = torch.inference_mode()
             self._mode.__enter__()
-            self.entered = True
+        return self._mode is not None
 
     def __enter__(self) -> _InferenceMode:
         self.follow_imports()
