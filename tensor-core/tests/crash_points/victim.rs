@@ -255,7 +255,8 @@ fn ask(act: &str, name: &str, doom: &Doom) {
         "gives up" => {
             let error = doom.during(|| {
                 let timeout = Some(Duration::from_millis(5));
-                client.call(record, false, timeout, &mut nothing).map(drop).unwrap_err().0
+                let call = client.call(record, false, timeout).map_err(|failed| failed.0).unwrap();
+                client.answer(call, timeout, &mut nothing).map(drop).unwrap_err()
             });
             assert!(matches!(error, Error::Timeout { .. }), "{error}");
         }

@@ -98,7 +98,8 @@ pub(crate) fn answer_to(id: u64) -> u64 {
 pub(crate) fn call(client: &DynClient, id: u64) -> Result<u64, Error> {
     let mut record = client.loan(Some(PATIENCE), &mut nothing)?;
     put(&mut record, id);
-    let reply = client.call(record, false, Some(PATIENCE), &mut nothing).map_err(|failed| failed.0)?;
+    let call = client.call(record, false, Some(PATIENCE)).map_err(|failed| failed.0)?;
+    let reply = client.answer(call, Some(PATIENCE), &mut nothing)?;
     Ok(get(&reply))
 }
 
