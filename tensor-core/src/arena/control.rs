@@ -9,7 +9,7 @@ use super::mapped::Status;
 use super::shared::Shared;
 use super::ticket::Ticket;
 use super::word::ParticipantId;
-use crate::memory::{Segment, precise_monotonic_ns};
+use crate::memory::{Fetch, Segment, precise_monotonic_ns};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::tally::{Pace, ROW_SIZE, ROW_WORDS, ROWS, Row};
 use crate::wait::{Bell, futex_wake};
@@ -23,14 +23,15 @@ struct Live {
     free_bell: Padded<Bell>,
     /// 1 once the host has written everything, which it stores last; 2 once it hosts no more.
     state: Padded<AtomicU32>,
+    /// Changes whenever a slot has become ready, see [`Watch`](super::watch::Watch). Apart from the tickets: drawing one would wait for the line of
+    /// whoever spins here.
+    latest: Padded<AtomicU64>,
 }
 
-/// What every sender writes for every record: together, so that it is one line that moves.
+/// What every sender writes for every record and no receiver reads.
 #[repr(C)]
 struct Tickets {
     next: AtomicU64,
-    /// Changes whenever a slot has become ready, see [`Watch`](super::watch::Watch).
-    latest: AtomicU64,
     pace: Pace,
 }
 
@@ -216,7 +217,7 @@ impl Control {
     /// The word that changes whenever a slot has become ready.
     #[inline]
     pub(super) fn latest(&self) -> &AtomicU64 {
-        &self.live().tickets.0.latest
+        &self.live().latest.0
     }
 
     /// The row of a participant, if there is one with that number.
@@ -295,14 +296,7 @@ impl Shared for Control {
     #[inline]
     fn fetch(&self, slot: usize) {
         let word: *const AtomicU64 = &self.block(slot).word;
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a prefetch changes nothing but what is in the cache, and faults on no address. By its own instruction, because
-        // the compiler makes a read of the intrinsic wherever it is not told that the processor has this one.
-        unsafe {
-            std::arch::asm!("prefetchw [{}]", in(reg) word, options(nostack, preserves_flags, readonly));
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = word;
+        Fetch::ToWrite.line(word.cast());
     }
 
     #[inline]

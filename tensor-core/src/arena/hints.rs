@@ -1,18 +1,31 @@
 //! Bitmaps that say where to look first, and nothing more.
 //!
-//! Anybody may set a hint; only the current holder of a slot clears its hint, after the compare-and-swap that made it
-//! the holder. So a hint may be missing (its setter was killed) or stale, and no verdict - empty, full, may sleep - is
-//! ever drawn from hints alone: the slot words decide.
+//! Anybody may set a hint. Taking one back for each slot that is loaned or taken would move its line from core to core each time,
+//! so a hint is left where it is until somebody finds that its slot has gone on. Whoever takes it back looks at the word after that
+//! once more, and sets it again if it is right by now: what became free, or ready, meanwhile keeps its hint. Only the holder of a slot may take
+//! its hint back without that second look. So a hint may be missing (its setter was killed) or stale, and no verdict - empty, full, may
+//! sleep - is ever drawn from hints alone: the slot words decide.
 //!
 //! An arena of at most [`SMALL`] slots keeps none: looking at all its words is cheaper than moving a line of hints from
 //! core to core twice for each record.
 
 use std::ops::Range;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Bug, Ordering, fence_after_swap, planted};
 
 /// The most slots of an arena without hints.
 pub(crate) const SMALL: usize = 16;
+
+/// What a look at the word of a hinted slot shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// The slot is what the hint says, or was until just now.
+    Right,
+    /// The slot has gone on.
+    Stale,
+    /// No other slot needs to be visited.
+    Enough,
+}
 
 /// One bit for each slot; no bits at all in a small arena.
 #[derive(Clone, Copy)]
@@ -42,13 +55,71 @@ impl<'a> Hints<'a> {
         }
     }
 
-    /// As [`Hints::set`] for neighbours.
+    /// As [`Hints::set`] for neighbours, of which the caller's last compare-and-swap made one what the hint says. Writes nothing where all are set,
+    /// so that the line may stay with everybody.
     #[inline]
     pub(crate) fn set_run(self, slots: Range<usize>) {
+        // Between the word and the hint, as for whoever takes the hint back between the hint and the word: one sees the other.
+        fence_after_swap(Bug::NoFenceBeforeWake);
         for (index, mask) in masks(slots) {
-            if let Some(word) = self.words.get(index) {
+            if let Some(word) = self.words.get(index)
+                && word.load(Ordering::Relaxed) & mask != mask
+            {
                 word.fetch_or(mask, Ordering::AcqRel);
             }
+        }
+    }
+
+    /// Visits hinted slots, those from `start` on first, until `visit` says [`Hint::Enough`]. Those that it finds [`Hint::Stale`] lose
+    /// their hint, unless it `is_right` by then.
+    #[inline]
+    pub(crate) fn sift(
+        self,
+        start: usize,
+        is_right: impl Fn(usize) -> bool,
+        mut visit: impl FnMut(usize) -> Hint,
+    ) {
+        let (first, bit) = (start / 64, start % 64);
+        for step in 0..=self.words.len() {
+            let index =
+                if first + step < self.words.len() { first + step } else { first + step - self.words.len() };
+            let mut bits = self.words[index].load(Ordering::Acquire) & part_of(step, self.words.len(), bit);
+            let (mut stale, mut enough) = (0, false);
+            while bits != 0 && !enough {
+                let slot = index * 64 + bits.trailing_zeros() as usize;
+                if slot >= self.slots {
+                    break;
+                }
+                match visit(slot) {
+                    Hint::Right => {}
+                    Hint::Stale => stale |= bits & bits.wrapping_neg(),
+                    Hint::Enough => enough = true,
+                }
+                bits &= bits - 1;
+            }
+            if stale != 0 {
+                self.take_back(index, stale, &is_right);
+            }
+            if enough {
+                return;
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn take_back(self, index: usize, stale: u64, is_right: impl Fn(usize) -> bool) {
+        self.words[index].fetch_and(!stale, Ordering::AcqRel);
+        fence_after_swap(Bug::NoFenceAfterHint);
+        let mut right = 0;
+        let mut bits = if planted(Bug::TakesHintsBackBlindly) { 0 } else { stale };
+        while bits != 0 {
+            if is_right(index * 64 + bits.trailing_zeros() as usize) {
+                right |= bits & bits.wrapping_neg();
+            }
+            bits &= bits - 1;
+        }
+        if right != 0 {
+            self.words[index].fetch_or(right, Ordering::AcqRel);
         }
     }
 
@@ -74,11 +145,6 @@ impl<'a> Hints<'a> {
         self.words.is_empty()
     }
 
-    #[inline]
-    pub(crate) fn any(self) -> bool {
-        self.words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
-    }
-
     /// How many hints are set.
     #[inline]
     pub(crate) fn count(self) -> usize {
@@ -90,21 +156,26 @@ impl<'a> Hints<'a> {
         let Hints { words, slots } = self;
         assert!(!words.is_empty(), "a small arena is looked at word by word");
         let (first, bit) = (start / 64, start % 64);
-        // The first word is looked at twice: its upper part at the beginning, its lower part at the end.
         (0..=words.len()).flat_map(move |step| {
             let index = (first + step) % words.len();
-            let mask = match step {
-                0 => u64::MAX << bit,
-                _ if step == words.len() => !(u64::MAX << bit),
-                _ => u64::MAX,
-            };
-            let mut bits = words[index].load(Ordering::Acquire) & mask;
+            let mut bits = words[index].load(Ordering::Acquire) & part_of(step, words.len(), bit);
             std::iter::from_fn(move || {
                 let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
                 bits &= bits - 1;
                 Some(index * 64 + bit).filter(|slot| *slot < slots)
             })
         })
+    }
+}
+
+/// Which bits of a word are visited in a step round `words` words that begins with this bit of the first: the first word is
+/// visited twice, its upper part at the beginning, its lower part at the end.
+#[inline]
+fn part_of(step: usize, words: usize, bit: usize) -> u64 {
+    match step {
+        0 => u64::MAX << bit,
+        _ if step == words => !(u64::MAX << bit),
+        _ => u64::MAX,
     }
 }
 

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::transitions::store_if_new;
 use super::word::Word;
 use crate::error::Error;
-use crate::memory::monotonic_ns;
+use crate::memory::{Fetch, monotonic_ns};
 use crate::sync::Ordering;
 use crate::tally::Counter;
 use crate::wait::Look;
@@ -93,7 +93,7 @@ impl Arena {
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_loan(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
         if !self.budget.try_spend() {
             self.check_process()?;
@@ -110,7 +110,7 @@ impl Arena {
     ///
     /// # Errors
     /// As [`Arena::try_loan`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_loan_spent(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
         self.check_process()?;
         let found = match self.when_full {
@@ -140,6 +140,10 @@ impl Arena {
             }
             found
         } else {
+            let recent = self.recent.pop().and_then(|slot| ops::loan_slot(control, me, slot));
+            if recent.is_some() {
+                return recent;
+            }
             // Two threads may see the same slot here; the word decides who has it.
             let warm = self.warm.load(Ordering::Relaxed) as usize;
             let start = warm.checked_sub(1).unwrap_or(usize::from(me));
@@ -158,11 +162,12 @@ impl Arena {
     /// Whoever read a slot last has its line. Of one that is loaned soon it is fetched while those before it are filled.
     #[inline]
     fn fetch_ahead(&self, slot: usize) {
-        const AHEAD: usize = 4;
+        const AHEAD: usize = 8;
         let (control, next) = (self.control(), slot + AHEAD);
         let next = if next < self.slots() { next } else { next.saturating_sub(self.slots()) };
         if control.free_hints().has(next) {
             control.fetch(next);
+            self.fetch_record(next, Fetch::ToWrite);
         }
     }
 

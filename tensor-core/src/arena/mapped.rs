@@ -15,12 +15,13 @@ use super::layout::{Layout, Plan};
 use super::loan::WhenFull;
 use super::ops;
 use super::queue::Queue;
+use super::recent::Recent;
 use super::recoveries::RecoveryCounts;
 use super::shared::{ON_WORD, Shared};
 use super::word::{ParticipantId, Phase, Word};
 use crate::error::Error;
 use crate::memory::{
-    ForkFlag, Process, Segment, SegmentOptions, monotonic_ns, precise_monotonic_ns, random_bytes,
+    Fetch, ForkFlag, Process, Segment, SegmentOptions, monotonic_ns, precise_monotonic_ns, random_bytes,
 };
 use crate::schema::{Column, Schema};
 use crate::sync::{AtomicU32, Ordering};
@@ -109,6 +110,8 @@ pub(crate) struct Arena {
     /// Where the next loan is looked for first, plus one: the slot given back last, whose memory is warm in this core's cache, or
     /// the next of [`Arena::round`].
     pub(super) warm: AtomicU32,
+    /// Before that one, what this very thread gave back.
+    pub(super) recent: Recent,
     /// How many slots loans go round.
     pub(super) round: usize,
     pub(super) when_full: WhenFull,
@@ -173,6 +176,7 @@ impl Arena {
             fork: ForkFlag::new()?,
             host,
             warm: AtomicU32::new(0),
+            recent: Recent::new(slots),
             round,
             when_full: WhenFull::default(),
             budget: Budget::new(0, 0),
@@ -361,10 +365,30 @@ impl Arena {
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
     pub(crate) fn try_take(self: &Arc<Self>, look: Look) -> Result<Option<Claim>, Error> {
+        self.take_of(|| self.take_first(look))
+    }
+
+    /// As [`Arena::try_take`], if an earlier look found it: no line is read that senders write.
+    ///
+    /// # Errors
+    /// As [`Arena::try_take`].
+    #[inline(always)]
+    pub(crate) fn try_take_seen(self: &Arc<Self>) -> Result<Option<Claim>, Error> {
+        if self.slots() <= SMALL {
+            return Ok(None);
+        }
+        self.take_of(|| self.take_queued(|queue| ops::take_seen(&self.control, self.me, queue))?)
+    }
+
+    #[inline(always)]
+    fn take_of(
+        self: &Arc<Self>,
+        mut take: impl FnMut() -> Option<(usize, Word)>,
+    ) -> Result<Option<Claim>, Error> {
         self.check_process()?;
         // More than there are slots come only from a peer that makes them up.
         for _ in 0..self.slots() {
-            let Some((slot, word)) = self.take_first(look) else { return Ok(None) };
+            let Some((slot, word)) = take() else { return Ok(None) };
             let now = monotonic_ns();
             let claim = self.claim(slot, word, Side::Receiver, now)?;
             if claim.is_expired(now) {
@@ -379,13 +403,34 @@ impl Arena {
 
     #[inline]
     fn take_first(&self, look: Look) -> Option<(usize, Word)> {
-        if self.slots() > SMALL
-            && let Ok(mut queue) = self.queue.try_lock()
-        {
-            return ops::take_queued(&self.control, self.me, look, &mut queue);
-        }
+        let queued = |queue: &mut Queue| ops::take_queued(&self.control, self.me, look, queue);
+        let taken = if self.slots() > SMALL { self.take_queued(queued) } else { None };
         // The words are few, or another thread is at the queue: then this one is a receiver like any other.
-        ops::take(&self.control, self.me, look)
+        taken.unwrap_or_else(|| ops::take(&self.control, self.me, look))
+    }
+
+    /// What `take` gives of the queue; `None` when another thread is at it.
+    #[inline]
+    fn take_queued<T>(&self, take: impl FnOnce(&mut Queue) -> Option<T>) -> Option<Option<T>> {
+        const AHEAD: usize = 4;
+        let mut queue = self.queue.try_lock().ok()?;
+        let taken = take(&mut queue);
+        // Of what comes soon the lines are fetched while others are worked on: its sender has them.
+        if let Some(slot) = queue.ahead(AHEAD) {
+            self.control.fetch(slot);
+            self.fetch_record(slot, Fetch::ToRead);
+        }
+        Some(taken)
+    }
+
+    /// Begins to fetch the first lines of a slot's request.
+    #[inline]
+    pub(super) fn fetch_record(&self, slot: usize, fetch: Fetch) {
+        const MOST: usize = 2;
+        for column in self.request.columns.iter().take(MOST) {
+            let place = self.data.base().as_ptr().wrapping_add(column.offset + slot * column.stride);
+            fetch.line(place);
+        }
     }
 
     /// Before a record becomes READY: nothing of its reply is there, and nobody has it.
@@ -418,8 +463,11 @@ impl Arena {
         self.claimed[slot].store(0, Ordering::Release);
         let service = self.reply.is_some();
         let mut ended = None;
+        // Whoever read a large record has its lines, see `round`.
+        let mut is_warm = self.round == 1;
         let result = match side {
             Side::Sender => {
+                is_warm |= Word(self.control.word(slot).load(Ordering::Acquire)).is(Phase::Loaned);
                 ops::let_go_unannounced(&self.control, slot, |word| word.release_sender(self.me, service))
             }
             Side::Receiver => {
@@ -439,6 +487,9 @@ impl Arena {
         }
         match result {
             Ok(word) if word.is(Phase::Free) => {
+                if is_warm {
+                    self.recent.push(slot);
+                }
                 if self.round == 1 {
                     self.warm.store(slot as u32 + 1, Ordering::Relaxed);
                 }

@@ -37,6 +37,8 @@ mod next_run;
 mod ops;
 mod queue;
 #[cfg(not(loom))]
+mod recent;
+#[cfg(not(loom))]
 mod recording;
 #[cfg(not(loom))]
 mod recoveries;

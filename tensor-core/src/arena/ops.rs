@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::hints::Hints;
+use super::hints::{Hint, Hints};
 use super::queue::Queue;
 use super::shared::{ON_BELL, Shared};
 use super::ticket::Ticket;
@@ -26,7 +26,7 @@ pub(crate) fn loan(
 ) -> Option<(usize, Word)> {
     let start = start % shared.slots();
     if !shared.free_hints().is_none() {
-        let hinted = shared.free_hints().iter_from(start).find_map(|slot| loan_slot(shared, me, slot));
+        let hinted = loan_hinted(shared, me, start);
         if hinted.is_some() || look == Look::Hints {
             return hinted;
         }
@@ -34,28 +34,49 @@ pub(crate) fn loan(
     (0..shared.slots()).find_map(|step| loan_slot(shared, me, (start + step) % shared.slots()))
 }
 
-/// FREE -> LOANED for this slot, if it is free.
+#[inline]
+fn loan_hinted(shared: &impl Shared, me: ParticipantId, start: usize) -> Option<(usize, Word)> {
+    let mut loaned = None;
+    let visit = |slot: usize| {
+        loaned = loan_slot(shared, me, slot);
+        if loaned.is_some() { Hint::Enough } else { Hint::Stale }
+    };
+    shared.free_hints().sift(start, |slot| is_in(shared, slot, Phase::Free), visit);
+    loaned
+}
+
+/// FREE -> LOANED for this slot, if it is free. Its hint is left to whoever finds it stale.
 #[inline(always)]
 pub(crate) fn loan_slot(shared: &impl Shared, me: ParticipantId, slot: usize) -> Option<(usize, Word)> {
     let found = Word(shared.word(slot).load(Ordering::Acquire));
     let loaned = found.loan(me)?;
     swap(shared, slot, found, loaned).ok()?;
-    shared.free_hints().clear(slot);
     // One ring wakes one sleeper; whoever loans while more are free passes the ring on.
     shared.free_bell().ring_if(|| any_in(shared, Phase::Free, shared.free_hints()));
     Some((slot, loaned))
 }
 
-/// Whether there may be a slot in this phase: by its hints, or by the words where there are none.
+#[inline]
+fn is_in(shared: &impl Shared, slot: usize, phase: Phase) -> bool {
+    Word(shared.word(slot).load(Ordering::Acquire)).is(phase)
+}
+
+/// Whether there is a slot in this phase that is hinted at; any at all, where there are no hints.
+#[cold]
 pub(super) fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bool {
     if planted(Bug::KeepsTheRing) {
         return false;
     }
+    let is_right = |slot: usize| is_in(shared, slot, phase);
     if hints.is_none() {
-        (0..shared.slots()).any(|slot| Word(shared.word(slot).load(Ordering::Acquire)).is(phase))
-    } else {
-        hints.any()
+        return (0..shared.slots()).any(is_right);
     }
+    let mut any = false;
+    hints.sift(0, is_right, |slot| {
+        any = is_right(slot);
+        if any { Hint::Enough } else { Hint::Stale }
+    });
+    any
 }
 
 /// LOANED -> READY, in the order of the tickets. Everything the receiver reads was written before.
@@ -91,7 +112,7 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
 #[inline(always)]
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let (slot, taken) = take_lowest(shared, me, look)?;
-    announce_taken(shared, slot);
+    announce_taken(shared, slot, false);
     Some((slot, taken))
 }
 
@@ -104,13 +125,25 @@ pub(crate) fn take_queued(
     queue: &mut Queue,
 ) -> Option<(usize, Word)> {
     let (slot, taken) = queue.take(shared, me, look, RETRIES)?;
-    announce_taken(shared, slot);
+    announce_taken(shared, slot, queue.has_more());
     Some((slot, taken))
 }
 
+/// As [`take_queued`], of what is in the queue.
+#[cfg(not(loom))]
+#[inline]
+pub(super) fn take_seen(shared: &impl Shared, me: ParticipantId, queue: &mut Queue) -> Option<(usize, Word)> {
+    let (slot, taken) = queue.take_seen(shared, me)?;
+    announce_taken(shared, slot, queue.has_more());
+    Some((slot, taken))
+}
+
+/// Where more is queued, the hint is left to whoever finds it stale: the next look takes back those of all that came from the queue.
 #[inline(always)]
-fn announce_taken(shared: &impl Shared, slot: usize) {
-    shared.ready_hints().clear(slot);
+fn announce_taken(shared: &impl Shared, slot: usize, has_more: bool) {
+    if !has_more {
+        shared.ready_hints().clear(slot);
+    }
     // As after a loan.
     shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
 }
@@ -193,14 +226,18 @@ fn scan_ready(shared: &impl Shared, look: Look, wanted: impl Fn(Word) -> bool) -
 pub(super) fn for_each_ready(shared: &impl Shared, look: Look, mut visit: impl FnMut(usize, Word, u64)) {
     let mut visit = |slot: usize| {
         let word = Word(shared.word(slot).load(Ordering::Acquire));
-        if word.is(Phase::Ready) {
-            visit(slot, word, shared.ticket(slot).load(Ordering::Relaxed));
+        if !word.is(Phase::Ready) {
+            return Hint::Stale;
         }
+        visit(slot, word, shared.ticket(slot).load(Ordering::Relaxed));
+        Hint::Right
     };
     if look == Look::Words || shared.ready_hints().is_none() {
-        (0..shared.slots()).for_each(visit);
+        (0..shared.slots()).for_each(|slot| {
+            visit(slot);
+        });
     } else {
-        shared.ready_hints().iter_from(0).for_each(&mut visit);
+        shared.ready_hints().sift(0, |slot| is_in(shared, slot, Phase::Ready), visit);
     }
 }
 

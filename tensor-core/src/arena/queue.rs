@@ -43,14 +43,37 @@ impl Queue {
             if self.next.is_empty() {
                 retries = self.fill(shared, look, retries)?;
             }
-            let seen = self.next.pop()?;
-            let taken = seen.word.take(me)?;
-            if swap(shared, seen.slot, seen.word, taken).is_ok() {
-                return Some((seen.slot, taken));
+            if let Some(taken) = self.take_seen(shared, me) {
+                return Some(taken);
             }
-            // Another took it, or its sender let go of an alias: then it is READY still, and comes before what follows.
-            self.next.clear();
         }
+    }
+
+    /// As [`Queue::take`], of what was seen before; without a look at the others.
+    #[inline]
+    pub(super) fn take_seen(&mut self, shared: &impl Shared, me: ParticipantId) -> Option<(usize, Word)> {
+        let seen = self.next.pop()?;
+        if let Some(taken) = seen.word.take(me)
+            && swap(shared, seen.slot, seen.word, taken).is_ok()
+        {
+            return Some((seen.slot, taken));
+        }
+        // Another took it, or its sender let go of an alias: then it is READY still, and comes before what follows.
+        self.next.clear();
+        None
+    }
+
+    /// Whether something is left to take without another look.
+    #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        !self.next.is_empty()
+    }
+
+    /// The slot that is taken when `before` others have been.
+    #[inline]
+    pub(super) fn ahead(&self, before: usize) -> Option<usize> {
+        let at = self.next.len().checked_sub(before + 1)?;
+        Some(self.next[at].slot)
     }
 
     /// Looks until there is something to take; gives what is left of `retries`.

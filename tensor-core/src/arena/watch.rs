@@ -1,8 +1,8 @@
 //! How a receiver that spins learns that looking is worth while.
 //!
 //! Looking at every slot's word all the time would take each line from the sender that is just filling it: a loan, the lengths
-//! and the send would each have to fetch it back. So whoever spins watches one word, beside the counter of tickets, which the
-//! sender writes anyway, and looks at the slots when that changes. As with all hints no verdict comes from it: it may be missing,
+//! and the send would each have to fetch it back. So whoever spins watches one word, which each sender writes after its record is ready, and
+//! looks at the slots when that changes. As with all hints no verdict comes from it: it may be missing,
 //! because its writer was killed, so every [`BLIND`]th look is at the slots whatever it says.
 
 use super::Arena;

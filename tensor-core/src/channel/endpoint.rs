@@ -122,11 +122,23 @@ impl Endpoint {
     }
 
     /// A free slot, waiting for one for up to `timeout`, or doing what this endpoint does when there is none.
+    #[inline]
     pub(crate) fn loan(
         &self,
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
+        // Here in one piece, so that the claim is made where it is wanted: a copy of it costs as much as a step.
+        if self.arena().when_full() == WhenFull::Block
+            && let Ok(Some(claim)) = self.arena().try_loan(Look::Hints)
+        {
+            return Ok(claim);
+        }
+        self.loan_slowly(timeout, look_around)
+    }
+
+    #[cold]
+    fn loan_slowly(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<Claim, Error> {
         let arena = self.arena();
         let bell = arena.free_bell();
         let loaned = match arena.when_full() {
@@ -215,11 +227,20 @@ impl Endpoint {
     }
 
     /// The record that was sent first, waiting for one for up to `timeout`.
+    #[inline]
     pub(crate) fn take(
         &self,
         timeout: Option<Duration>,
         look_around: LookAround<'_>,
     ) -> Result<Claim, Error> {
+        // As with a loan.
+        if let Some(claim) = self.arena().try_take_seen()? {
+            return Ok(claim);
+        }
+        self.take_slowly(timeout, look_around)
+    }
+
+    fn take_slowly(&self, timeout: Option<Duration>, look_around: LookAround<'_>) -> Result<Claim, Error> {
         let mut watch = self.arena().watch();
         self.wait(self.awaited(), timeout, look_around, self.arena().ready_bell(), |look| {
             if watch.calls_for(look) { self.arena().try_take(look) } else { Ok(None) }

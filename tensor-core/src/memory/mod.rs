@@ -5,6 +5,7 @@
 mod available;
 #[cfg(connects)]
 mod child;
+mod fetch;
 #[cfg(connects)]
 mod fork;
 mod per_process;
@@ -17,6 +18,7 @@ mod system;
 #[cfg(not(connects))]
 mod unsupported;
 
+pub(crate) use fetch::Fetch;
 pub(crate) use per_process::PerProcess;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{

@@ -15,7 +15,7 @@ pub(crate) enum Bug {
     PublishesWhatWasLeft,
     /// No fence between announcing a sleep and the last look.
     NoFenceBeforeSleep,
-    /// No fence between a transition and the look for sleepers.
+    /// No fence between a transition and the look for sleepers and at the hint.
     NoFenceBeforeWake,
     /// Whoever was woken does not wake the next.
     KeepsTheRing,
@@ -41,11 +41,15 @@ pub(crate) enum Bug {
     FreesUnderAHold,
     /// A caller's bell is rung without a hint at which of its calls was answered.
     RingsWithoutAHint,
+    /// Whoever finds a hint stale takes it back without another look at the word.
+    TakesHintsBackBlindly,
+    /// No fence between taking a hint back and the look at the word.
+    NoFenceAfterHint,
 }
 
 #[cfg(loom)]
 impl Bug {
-    const ALL: [Bug; 19] = [
+    const ALL: [Bug; 21] = [
         Bug::StoresBlindly,
         Bug::OrdersNothing,
         Bug::ClearsAnothersHint,
@@ -65,6 +69,8 @@ impl Bug {
         Bug::TakesRunsAsIfAlone,
         Bug::FreesUnderAHold,
         Bug::RingsWithoutAHint,
+        Bug::TakesHintsBackBlindly,
+        Bug::NoFenceAfterHint,
     ];
 }
 

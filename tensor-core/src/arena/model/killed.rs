@@ -111,6 +111,26 @@ fn a_record_that_a_killed_sender_dropped_is_there_or_not_and_the_slot_comes_back
     });
 }
 
+/// Somebody has found no free slot meanwhile, and taken the hint at this one back.
+#[test]
+fn a_slot_that_a_killed_receiver_gave_back_has_a_hint() {
+    explore_lives(|life| {
+        let arena = Model::new(1);
+        send(&arena, SENDER, 1);
+        assert!(ops::loan(&*arena, OTHER, 0, Look::Hints).is_none());
+        let doomed = {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || live(life, || receive_until(&arena, RECEIVER, 1)))
+        };
+        doomed.join().unwrap();
+        settle(&*arena, RECEIVER, |_| true);
+        if arena.word_of(0).is(Phase::Ready) {
+            receive_until(&arena, OTHER, 1);
+        }
+        assert_all_free(&arena);
+    });
+}
+
 #[test]
 fn a_record_of_a_killed_receiver_goes_to_another_or_was_received() {
     explore_lives(|life| {
@@ -318,7 +338,7 @@ mod planted {
     fn a_recovery_that_sets_no_hints() {
         assert_found(
             Bug::RecoversWithoutHints,
-            "arena::model::killed::a_record_of_a_killed_receiver_goes_to_another_or_was_received",
+            "arena::model::killed::a_slot_that_a_killed_receiver_gave_back_has_a_hint",
             "without a hint",
         );
     }

@@ -4,6 +4,7 @@
 
 mod full;
 mod gathered;
+mod hints;
 mod killed;
 mod order;
 mod runs;
