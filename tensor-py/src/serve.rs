@@ -54,8 +54,9 @@ pub(crate) fn serve(
             entered = handler.enter_inference.call0()?.extract()?;
         }
         let handle = if is_loaded(tracing) { &handler.handle_traced } else { &handler.handle };
-        match handle.call1((&request, &reply)) {
-            Ok(_) => answer(py, request.cast::<Base>()?.get(), reply.cast::<Base>()?.get())?,
+        // What a handler returns may keep an alias, so it goes before the answer.
+        match handle.call1((&request, &reply)).map(drop) {
+            Ok(()) => answer(py, request.cast::<Base>()?.get(), reply.cast::<Base>()?.get())?,
             Err(error) => handler.fail.call1((&request, &reply, error.into_value(py))).map(drop)?,
         }
         // Nothing of this call lives on while the next one is waited for.

@@ -198,6 +198,24 @@ def test_results_can_be_written_in_place() -> None:
     assert scores.present["pixels"] and scores.pixels.numpy().min() == 2.0
 
 
+def test_an_array_that_was_made_read_only_can_be_written_again(hosts: Hosts, name: str) -> None:
+    hosts.channel(name, Tokens, slots=2)
+    with tb.Sender(name, Tokens) as sender, tb.Receiver(name, Tokens) as receiver:
+        loan = sender.loan()
+        loan.seq = 2
+        loan.ids[:] = [1, 2]
+        ids = loan.ids.numpy()
+        ids.flags.writeable = False
+        ids.flags.writeable = True
+        ids[0] = 3
+        del ids
+        loan.send()
+        received = receiver.receive().ids.numpy()
+        assert received.tolist() == [3, 2]
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            received.flags.writeable = True
+
+
 def test_a_shorter_symbolic_dimension_keeps_the_strides() -> None:
     tokens = Tokens.empty(3)
     with pytest.raises(tb.DimUnset, match="seq"):

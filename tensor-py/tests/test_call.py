@@ -115,6 +115,30 @@ def test_records_are_released_after_the_handler(hosts: Hosts, name: str) -> None
                 record.value.item()
 
 
+def test_what_a_handler_returns_is_gone_before_the_answer_is_sent(hosts: Hosts, name: str) -> None:
+    answered, gone = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    class Result:
+        def __init__(self, alias: Any) -> None:
+            self.alias = alias
+
+        def __del__(self) -> None:
+            seen.append(answered.wait(0.3))
+            gone.set()
+
+    def handler(number: Number, answer: Number) -> Result:
+        answer.value = 1
+        return Result(answer.value.numpy())
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        client.call(value=1)
+        answered.set()
+        assert gone.wait(30)
+    assert seen == [False]
+
+
 def test_a_handler_that_writes_into_its_request_fails(hosts: Hosts, name: str) -> None:
     def handler(image: Image, scores: Scores) -> None:
         image.pixels.torch()[0, 0, 0, 0] = 1.0

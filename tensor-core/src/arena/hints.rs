@@ -1,9 +1,13 @@
 //! Bitmaps that say where to look first, and nothing more.
 //!
-//! Anybody may set a hint. Taking one back for each slot that is loaned or taken would move its line from core to core each time,
-//! so a hint is left where it is until somebody finds that its slot has gone on. Whoever takes it back looks at the word after that
-//! once more, and sets it again if it is right by now: what became free, or ready, meanwhile keeps its hint. Only the holder of a slot may take
-//! its hint back without that second look. So a hint may be missing (its setter was killed) or stale, and no verdict - empty, full, may
+//! Anybody may set a hint. That a slot is ready, only its holder takes back, when it has taken it: records are taken in order, and a later one
+//! must not be hinted at while an earlier one is not.
+//!
+//! Free slots are in no order. Taking a hint back for each loan would move its line from core to core each time, so it is left where it
+//! is until somebody finds that its slot has gone on. Whoever takes it back looks at the word after that once more, and if it is right by now sets it
+//! again and rings: what became free meanwhile has its hint back.
+//!
+//! So a hint may be missing (whoever sets it is between two steps, or was killed there) or stale, and no verdict - empty, full, may
 //! sleep - is ever drawn from hints alone: the slot words decide.
 //!
 //! An arena of at most [`SMALL`] slots keeps none: looking at all its words is cheaper than moving a line of hints from
@@ -19,8 +23,6 @@ pub(crate) const SMALL: usize = 16;
 /// What a look at the word of a hinted slot shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
-    /// The slot is what the hint says, or was until just now.
-    Right,
     /// The slot has gone on.
     Stale,
     /// No other slot needs to be visited.
@@ -71,14 +73,15 @@ impl<'a> Hints<'a> {
     }
 
     /// Visits hinted slots, those from `start` on first, until `visit` says [`Hint::Enough`]. Those that it finds [`Hint::Stale`] lose
-    /// their hint, unless it `is_right` by then.
+    /// their hint, unless it `is_right` by then. Gives whether one was missing in between.
     #[inline]
     pub(crate) fn sift(
         self,
         start: usize,
         is_right: impl Fn(usize) -> bool,
         mut visit: impl FnMut(usize) -> Hint,
-    ) {
+    ) -> bool {
+        let mut restored = false;
         let (first, bit) = (start / 64, start % 64);
         for step in 0..=self.words.len() {
             let index =
@@ -91,23 +94,23 @@ impl<'a> Hints<'a> {
                     break;
                 }
                 match visit(slot) {
-                    Hint::Right => {}
                     Hint::Stale => stale |= bits & bits.wrapping_neg(),
                     Hint::Enough => enough = true,
                 }
                 bits &= bits - 1;
             }
             if stale != 0 {
-                self.take_back(index, stale, &is_right);
+                restored |= self.take_back(index, stale, &is_right);
             }
             if enough {
-                return;
+                break;
             }
         }
+        restored
     }
 
     #[inline(never)]
-    fn take_back(self, index: usize, stale: u64, is_right: impl Fn(usize) -> bool) {
+    fn take_back(self, index: usize, stale: u64, is_right: impl Fn(usize) -> bool) -> bool {
         self.words[index].fetch_and(!stale, Ordering::AcqRel);
         fence_after_swap(Bug::NoFenceAfterHint);
         let mut right = 0;
@@ -121,6 +124,7 @@ impl<'a> Hints<'a> {
         if right != 0 {
             self.words[index].fetch_or(right, Ordering::AcqRel);
         }
+        right != 0
     }
 
     /// As [`Hints::clear`] for neighbours.

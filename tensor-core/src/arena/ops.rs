@@ -41,7 +41,11 @@ fn loan_hinted(shared: &impl Shared, me: ParticipantId, start: usize) -> Option<
         loaned = loan_slot(shared, me, slot);
         if loaned.is_some() { Hint::Enough } else { Hint::Stale }
     };
-    shared.free_hints().sift(start, |slot| is_in(shared, slot, Phase::Free), visit);
+    let restored = shared.free_hints().sift(start, |slot| is_in(shared, slot, Phase::Free), visit);
+    if restored {
+        // Whoever looked for free slots meanwhile did not see this one, and may have kept a ring to itself.
+        shared.free_bell().ring();
+    }
     loaned
 }
 
@@ -71,12 +75,7 @@ pub(super) fn any_in(shared: &impl Shared, phase: Phase, hints: Hints<'_>) -> bo
     if hints.is_none() {
         return (0..shared.slots()).any(is_right);
     }
-    let mut any = false;
-    hints.sift(0, is_right, |slot| {
-        any = is_right(slot);
-        if any { Hint::Enough } else { Hint::Stale }
-    });
-    any
+    hints.iter_from(0).any(is_right)
 }
 
 /// LOANED -> READY, in the order of the tickets. Everything the receiver reads was written before.
@@ -112,7 +111,7 @@ pub(crate) fn announce_ready(shared: &impl Shared, slot: usize) {
 #[inline(always)]
 pub(crate) fn take(shared: &impl Shared, me: ParticipantId, look: Look) -> Option<(usize, Word)> {
     let (slot, taken) = take_lowest(shared, me, look)?;
-    announce_taken(shared, slot, false);
+    announce_taken(shared, slot);
     Some((slot, taken))
 }
 
@@ -125,7 +124,7 @@ pub(crate) fn take_queued(
     queue: &mut Queue,
 ) -> Option<(usize, Word)> {
     let (slot, taken) = queue.take(shared, me, look, RETRIES)?;
-    announce_taken(shared, slot, queue.has_more());
+    announce_taken(shared, slot);
     Some((slot, taken))
 }
 
@@ -134,16 +133,15 @@ pub(crate) fn take_queued(
 #[inline]
 pub(super) fn take_seen(shared: &impl Shared, me: ParticipantId, queue: &mut Queue) -> Option<(usize, Word)> {
     let (slot, taken) = queue.take_seen(shared, me)?;
-    announce_taken(shared, slot, queue.has_more());
+    announce_taken(shared, slot);
     Some((slot, taken))
 }
 
-/// Where more is queued, the hint is left to whoever finds it stale: the next look takes back those of all that came from the queue.
+/// The hint goes with the take: if it were left to others to take back, it would be missing for a moment when the slot is READY once
+/// more, and somebody else would receive what the same sender sent after that.
 #[inline(always)]
-fn announce_taken(shared: &impl Shared, slot: usize, has_more: bool) {
-    if !has_more {
-        shared.ready_hints().clear(slot);
-    }
+fn announce_taken(shared: &impl Shared, slot: usize) {
+    shared.ready_hints().clear(slot);
     // As after a loan.
     shared.ready_bell().ring_if(|| any_in(shared, Phase::Ready, shared.ready_hints()));
 }
@@ -226,18 +224,14 @@ fn scan_ready(shared: &impl Shared, look: Look, wanted: impl Fn(Word) -> bool) -
 pub(super) fn for_each_ready(shared: &impl Shared, look: Look, mut visit: impl FnMut(usize, Word, u64)) {
     let mut visit = |slot: usize| {
         let word = Word(shared.word(slot).load(Ordering::Acquire));
-        if !word.is(Phase::Ready) {
-            return Hint::Stale;
+        if word.is(Phase::Ready) {
+            visit(slot, word, shared.ticket(slot).load(Ordering::Relaxed));
         }
-        visit(slot, word, shared.ticket(slot).load(Ordering::Relaxed));
-        Hint::Right
     };
     if look == Look::Words || shared.ready_hints().is_none() {
-        (0..shared.slots()).for_each(|slot| {
-            visit(slot);
-        });
+        (0..shared.slots()).for_each(visit);
     } else {
-        shared.ready_hints().sift(0, |slot| is_in(shared, slot, Phase::Ready), visit);
+        shared.ready_hints().iter_from(0).for_each(&mut visit);
     }
 }
 

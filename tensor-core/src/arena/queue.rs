@@ -63,12 +63,6 @@ impl Queue {
         None
     }
 
-    /// Whether something is left to take without another look.
-    #[inline]
-    pub(super) fn has_more(&self) -> bool {
-        !self.next.is_empty()
-    }
-
     /// The slot that is taken when `before` others have been.
     #[inline]
     pub(super) fn ahead(&self, before: usize) -> Option<usize> {

@@ -130,7 +130,7 @@ impl Endpoint {
     ) -> Result<Claim, Error> {
         // Here in one piece, so that the claim is made where it is wanted: a copy of it costs as much as a step.
         if self.arena().when_full() == WhenFull::Block
-            && let Ok(Some(claim)) = self.arena().try_loan(Look::Hints)
+            && let Some(claim) = self.arena().try_loan(Look::Hints).map_err(|error| self.full(error))?
         {
             return Ok(claim);
         }
