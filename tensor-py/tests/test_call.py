@@ -131,8 +131,9 @@ def test_what_a_handler_returns_is_gone_before_the_answer_is_sent(hosts: Hosts, 
         answer.value = 1
         return Result(answer.value.numpy())
 
-    hosts.service(name, Number, Number)
-    with answering(name, handler), tb.Client(name, Number, Number) as client:
+    # Nothing of the package's between the handler and the extension, as the look for requests that were written into would be.
+    hosts.service(name, Number, Number, mutates_request=True)
+    with answering(name, handler, mutates_request=True), tb.Client(name, Number, Number) as client:
         client.call(value=1)
         answered.set()
         assert gone.wait(30)
