@@ -44,6 +44,25 @@ fn two_that_send_at_once_wake_two_that_sleep() {
     });
 }
 
+/// Two wait for a slot of `arena`, whose two slots are released at once.
+fn release_both(arena: &Arc<Model>) {
+    let loaners = [RECEIVER, OTHER].map(|me| {
+        let arena = Arc::clone(arena);
+        thread::spawn(move || arena.loan(me))
+    });
+    let release = |arena: &Model, slot: usize| {
+        ops::let_go(arena, slot, |word| word.release_sender(SENDER, false)).unwrap();
+    };
+    let other = {
+        let arena = Arc::clone(arena);
+        thread::spawn(move || release(&arena, 0))
+    };
+    release(arena, 1);
+    other.join().unwrap();
+    let [first, second] = loaners.map(|loaner| loaner.join().unwrap());
+    assert_ne!(first, second);
+}
+
 #[test]
 fn two_slots_released_at_once_wake_two_that_sleep() {
     explore_bounded(2, || {
@@ -51,21 +70,7 @@ fn two_slots_released_at_once_wake_two_that_sleep() {
         for slot in 0..2 {
             ops::loan_slot(&*arena, SENDER, slot).unwrap();
         }
-        let loaners = [RECEIVER, OTHER].map(|me| {
-            let arena = Arc::clone(&arena);
-            thread::spawn(move || arena.loan(me))
-        });
-        let release = |arena: &Model, slot: usize| {
-            ops::let_go(arena, slot, |word| word.release_sender(SENDER, false)).unwrap();
-        };
-        let other = {
-            let arena = Arc::clone(&arena);
-            thread::spawn(move || release(&arena, 0))
-        };
-        release(&arena, 1);
-        other.join().unwrap();
-        let [first, second] = loaners.map(|loaner| loaner.join().unwrap());
-        assert_ne!(first, second);
+        release_both(&arena);
     });
 }
 
@@ -77,21 +82,7 @@ fn two_slots_released_while_their_hints_are_taken_back_wake_two_that_sleep() {
             ops::loan_slot(&*arena, SENDER, slot).unwrap();
             arena.free_hints().set(slot);
         }
-        let loaners = [RECEIVER, OTHER].map(|me| {
-            let arena = Arc::clone(&arena);
-            thread::spawn(move || arena.loan(me))
-        });
-        let release = |arena: &Model, slot: usize| {
-            ops::let_go(arena, slot, |word| word.release_sender(SENDER, false)).unwrap();
-        };
-        let other = {
-            let arena = Arc::clone(&arena);
-            thread::spawn(move || release(&arena, 0))
-        };
-        release(&arena, 1);
-        other.join().unwrap();
-        let [first, second] = loaners.map(|loaner| loaner.join().unwrap());
-        assert_ne!(first, second);
+        release_both(&arena);
     });
 }
 
