@@ -1,6 +1,5 @@
 //! Senders, receivers, clients and servers.
 
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tensor_core::dynamic::{
     Batching, DynClient, DynExchange, DynReceiver, DynRecord, DynSender, DynServer, EndpointOptions, Gather,
     LookAround, supervisor,
 };
+use tensor_core::service::report_to_stderr;
 use tensor_core::{Error, RemoteError};
 
 use crate::attributes::{Base, record};
@@ -378,9 +378,10 @@ fn watch(process: &OwnedFd, grace: Duration, needed: impl Fn() -> bool) {
         if poll(&mut fds, Some(&slice)).is_ok_and(|ready| ready > 0) {
             std::thread::sleep(grace);
             if needed() {
-                // Its standard error may lead to the process that has ended.
-                let text = "tensorbridge: the host is gone; this worker ends without finishing its call\n";
-                let _ = std::io::stderr().write_all(text.as_bytes());
+                // Its standard error may lead to the process that has ended, or to somebody who never reads it.
+                report_to_stderr(
+                    "tensorbridge: the host is gone; this worker ends without finishing its call",
+                );
                 // SAFETY: ends the process at once; nothing of it has to be run any more, and nobody waits for its answer.
                 unsafe { libc::_exit(1) };
             }

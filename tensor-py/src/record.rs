@@ -50,6 +50,8 @@ impl State {
 pub(crate) enum Origin {
     /// Nobody: it was received, or is in this process's own memory.
     Nobody,
+    /// It is half of an exchange, which alone lets go of it.
+    Exchange,
     /// It was loaned, to be sent.
     Sender(Arc<Port<DynSender>>),
     /// It was loaned, to be called with.
@@ -59,7 +61,7 @@ pub(crate) enum Origin {
 impl Held {
     pub(crate) fn new(record: DynRecord, origin: Origin) -> Arc<Held> {
         let strict = match &origin {
-            Origin::Nobody => false,
+            Origin::Nobody | Origin::Exchange => false,
             Origin::Sender(port) => port.strict,
             Origin::Client(port) => port.strict,
         };
@@ -69,6 +71,11 @@ impl Held {
     /// A record that came through an endpoint.
     pub(crate) fn received<T>(record: DynRecord, port: &Port<T>) -> Arc<Held> {
         Held::assemble(record, Origin::Nobody, port.strict)
+    }
+
+    /// The requests of an exchange, or the replies, for a handler.
+    pub(crate) fn exchanged<T>(record: DynRecord, port: &Port<T>) -> Arc<Held> {
+        Held::assemble(record, Origin::Exchange, port.strict)
     }
 
     fn assemble(record: DynRecord, origin: Origin, strict: bool) -> Arc<Held> {
@@ -369,7 +376,7 @@ impl Handle {
     #[getter]
     fn arena(&self) -> Option<&str> {
         match &self.origin {
-            Origin::Nobody => None,
+            Origin::Nobody | Origin::Exchange => None,
             Origin::Sender(port) => Some(&port.name),
             Origin::Client(port) => Some(&port.name),
         }
@@ -387,8 +394,12 @@ impl Handle {
         self.with(py, |record| Ok(record.attempt()))
     }
 
-    /// Gives the record back, if that has not happened. Aliases of its fields stay valid.
+    /// Gives the record back, if that has not happened and is not for somebody else to do. Aliases of its fields stay valid.
     fn release(&self, py: Python<'_>) {
+        if let Origin::Exchange = self.origin {
+            // Without both halves nobody could be answered.
+            return;
+        }
         let mut state = self.lock(py);
         if let State::Live(_) = *state {
             let record = std::mem::replace(&mut *state, State::Gone("released"));
@@ -478,7 +489,7 @@ impl Held {
     /// As [`Handle::timeout`].
     pub(crate) fn own_timeout(&self) -> Option<Duration> {
         match &self.origin {
-            Origin::Nobody => None,
+            Origin::Nobody | Origin::Exchange => None,
             Origin::Sender(port) => port.timeout,
             Origin::Client(port) => port.timeout,
         }

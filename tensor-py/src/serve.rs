@@ -35,7 +35,7 @@ pub(crate) type Runs<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 /// Answers calls until the port is stopped. The handler's exceptions are for its callers, unless `fail` raises one.
 ///
 /// # Errors
-/// [`Error::HostDied`](tensor_core::Error::HostDied); [`Error::Corrupt`](tensor_core::Error::Corrupt) when a peer garbled a
+/// [`Error::Closed`](tensor_core::Error::Closed) at the beginning; [`Error::HostDied`](tensor_core::Error::HostDied); [`Error::Corrupt`](tensor_core::Error::Corrupt) when a peer garbled a
 /// slot, after which the others can be served; what `fail` or a signal handler raises.
 pub(crate) fn serve(
     port: &Arc<Port<DynServer>>,
@@ -46,6 +46,8 @@ pub(crate) fn serve(
     let py = request.py();
     let (torch, tracing) = (intern!(py, "torch"), intern!(py, "opentelemetry.trace"));
     let mut entered = false;
+    // One that was closed before cannot serve; closing it from now on is as good as stopping it.
+    port.get()?;
     loop {
         // What a signal asks for is done between two calls rather than in the next one.
         py.check_signals()?;
@@ -70,10 +72,8 @@ pub(crate) fn receive<'py>(
     request_class: &Bound<'py, PyType>,
     reply_class: &Bound<'py, PyType>,
 ) -> PyResult<Option<Runs<'py>>> {
-    let server = port.get()?;
-    if port.is_stopping() {
-        return Ok(None);
-    }
+    // Closing it stops it first.
+    let Some(server) = port.open().filter(|_| !port.is_stopping()) else { return Ok(None) };
     // Before the wait, so that nobody waits for them.
     let (asked, filled) = (Blank::new(request_class)?, Blank::new(reply_class)?);
     let wait = |look: LookAround<'_>| server.receive_many(batching, None, look);
@@ -81,8 +81,8 @@ pub(crate) fn receive<'py>(
         Ok(DynExchange { request, reply, gathered }) => {
             count(&request, Reason::Padded, request.filled_bytes());
             note(Reason::Hole, gathered);
-            let request = asked.fill(Held::received(request, port), None);
-            Ok(Some((request, filled.fill(Held::received(reply, port), None))))
+            let request = asked.fill(Held::exchanged(request, port), None);
+            Ok(Some((request, filled.fill(Held::exchanged(reply, port), None))))
         }
         Err(_) if port.is_stopping() => Ok(None),
         Err(error) => Err(error),

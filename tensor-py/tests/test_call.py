@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -88,6 +90,104 @@ def test_nothing_that_a_handler_raises_ends_the_worker(hosts: Hosts, name: str) 
             client.call(value=1)
         assert "TypeError: other" in caught.value.traceback
         assert client.call(value=2).value.item() == 7
+
+
+class Textless(Exception):
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no text")
+
+
+class Closed:
+    """Whoever asks what it has is told to go away."""
+
+    def __dir__(self) -> list[str]:
+        raise SystemExit("nothing to see")
+
+
+BAD_NAME = os.fsdecode(b"caf\xe9")
+
+FAILURES: list[tuple[BaseException, str]] = [
+    (Textless(), "<exception str() failed>"),
+    (FileNotFoundError(2, "no such file", BAD_NAME), r"[Errno 2] no such file: 'caf\udce9'"),
+    (ValueError(BAD_NAME), r"caf\udce9"),
+    (AttributeError("lost", name="lots", obj=Closed()), "lost"),
+]
+
+
+@pytest.mark.parametrize(("error", "text"), FAILURES, ids=lambda of: type(of).__name__)
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_exception_that_cannot_be_shown_reaches_its_caller(
+    hosts: Hosts, name: str, error: BaseException, text: str, alone: bool
+) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        if int(number.value) == 0:
+            if not alone:
+                raise error
+            answer.fail(0, error)
+        answer.value = 7
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        with pytest.raises(tb.Remote) as caught:
+            client.call(value=0)
+        assert (caught.value.type_name, caught.value.message) == (type(error).__name__, text)
+        assert text in caught.value.traceback
+        assert client.call(value=1).value.item() == 7
+
+
+def test_a_caller_may_be_told_any_text(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Number, Number)
+    with (
+        answering(name, lambda number, answer: answer.fail(0, BAD_NAME)),
+        tb.Client(name, Number, Number) as client,
+        pytest.raises(tb.Remote, match=r"Failure: caf\\udce9"),
+    ):
+        client.call(value=1)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_handler_may_not_let_go_of_its_callers_answer(hosts: Hosts, name: str, fails: bool) -> None:
+    def handler(number: Number, answer: Number) -> None:
+        with number, answer:
+            answer.value = int(number.value) + 1
+        number.row(0).release()
+        for record in (number, answer):
+            record.release()
+        if fails:
+            raise ValueError(f"{int(number.value)}")
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Number) as client:
+        for value in range(3):
+            if fails:
+                with pytest.raises(tb.Remote, match=f"ValueError: {value}"):
+                    client.call(value=value)
+            else:
+                assert client.call(value=value).value.item() == value + 1
+
+
+def test_a_server_that_is_closed_finishes_its_call(hosts: Hosts, name: str) -> None:
+    entered, closed = threading.Event(), threading.Event()
+
+    def handler(number: Number, answer: Number) -> None:
+        entered.set()
+        closed.wait(10)
+        answer.value = 1
+
+    hosts.service(name, Number, Number)
+    server = tb.Server(name, Number, Number)
+    with tb.Client(name, Number, Number) as client, ThreadPoolExecutor(2) as threads:
+        serving = threads.submit(server.serve, handler)
+        call = threads.submit(client.call, value=0)
+        assert entered.wait(10)
+        server.close()
+        closed.set()
+        assert call.result().value.item() == 1
+        serving.result()
+    with pytest.raises(tb.Closed):
+        server.serve(handler)
 
 
 def test_a_reply_that_lacks_a_field_is_the_workers_mistake(hosts: Hosts, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,31 @@ def test_workers_end_when_their_host_is_killed(serve: Run, name: str, tmp_path: 
             assert failed == ["TB502"] and time.monotonic() - start < 8
         with pytest.raises(tb.HostDied):
             client.call(value=0)
+    with pytest.raises(tb.NotFound):
+        tb.Client(name, Number, Number, timeout=0.1)  # which clears the dead host's socket away
+
+
+def test_a_worker_ends_with_its_host_when_nobody_reads_what_it_says(
+    serve: Run, name: str, tmp_path: Path
+) -> None:
+    program = serve()
+    with tb.Client(name, Number, Number) as client, ThreadPoolExecutor(1) as threads:
+        call = threads.submit(client.call, value=3)
+        assert eventually(lambda: bool(notes(tmp_path, "stuck")))
+        [worker] = notes(tmp_path, "made")
+        program.stop()
+        # As a process has it that the host forked.
+        pipe = os.open(f"/proc/{worker}/fd/2", os.O_RDWR | os.O_NONBLOCK)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(pipe, bytes(4096))
+            program.signal(signal.SIGKILL)
+            assert eventually(lambda: is_gone(worker))
+        finally:
+            os.close(pipe)
+        with pytest.raises(tb.HostDied):
+            call.result()
     with pytest.raises(tb.NotFound):
         tb.Client(name, Number, Number, timeout=0.1)  # which clears the dead host's socket away
 

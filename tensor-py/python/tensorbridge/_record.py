@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
@@ -15,6 +14,7 @@ from . import _core, _notebook, _show, _trace
 from ._async import settled
 from ._core import Field, FieldInfo, Schema
 from ._dtype import Column, Dim
+from ._failure import told
 from ._nested import Nested
 
 if TYPE_CHECKING:
@@ -188,7 +188,11 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
         return self._reply._wrap(reply)
 
     def release(self) -> None:
-        """Gives the record back, sent or not. Aliases of its fields stay valid. Does nothing the second time."""
+        """Gives the record back, sent or not. Aliases of its fields stay valid. Does nothing the second time.
+
+        Nor does it, or the end of a ``with``, in a handler: its records are its caller's answer, and are released when it
+        returns.
+        """
         self._check_whole()
         self._handle.release()
 
@@ -245,10 +249,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
             Refused: it is not the replies of a handler.
         """
         self._check_whole()
-        kind, text, trace = "Failure", str(error), ""
-        if isinstance(error, BaseException):
-            kind, trace = type(error).__name__, "".join(traceback.format_exception(error))
-        self._handle.fail(index, kind, text, trace)
+        self._handle.fail(index, *told(error))
 
     @property
     def dims(self) -> dict[str, int | NDArray[np.int64] | None]:

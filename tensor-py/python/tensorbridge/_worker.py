@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from . import _core, _trace
 from ._endpoint import SECONDS, Endpoint, Wait
+from ._failure import told
 from ._record import Record
 from ._service import Gather, Spec
 
@@ -129,10 +130,9 @@ class _Calls:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
-        told = "".join(traceback.format_exception(error.with_traceback(trace or error.__traceback__)))
-        kind, text = type(error).__name__, str(error)
+        failure = told(error.with_traceback(trace or error.__traceback__))
         _forget(error)
-        self.port.fail(asked, filled, kind, text, told)
+        self.port.fail(asked, filled, *failure)
         if isinstance(error, KeyboardInterrupt):
             # Somebody at the keyboard insists. Nothing else that a handler raises ends the worker.
             raise error
