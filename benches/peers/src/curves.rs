@@ -1,9 +1,10 @@
 //! What is measured over something: the size of a request, the number of clients.
 
 use crate::catalogue::Program;
+use crate::classes::Placement;
 use crate::figures::median;
-use crate::placement::Cores;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,29 +125,30 @@ pub(crate) struct Taken {
 struct Place {
     line: String,
     x: f64,
-    near: Vec<f64>,
-    apart: Vec<f64>,
+    placed: BTreeMap<Placement, Vec<f64>>,
 }
 
 impl Taken {
-    /// Adds what a program printed; `cores` says how the cores were from one time to another.
-    pub(crate) fn add(&mut self, point: Point, cores: impl Fn(u64, u64) -> Cores) {
+    /// Adds what a program printed; `placement` says how the cores lay from one time to another.
+    pub(crate) fn add(&mut self, point: Point, placement: impl Fn(u64, u64) -> Option<Placement>) {
         let Point { line, x, value, began, ended } = point;
         let at =
             self.places.iter().position(|place| place.line == line && place.x == x).unwrap_or_else(|| {
-                self.places.push(Place { line, x, near: Vec::new(), apart: Vec::new() });
+                self.places.push(Place { line, x, placed: BTreeMap::new() });
                 self.places.len() - 1
             });
-        match began.zip(ended).map_or(Cores::Near, |(began, ended)| cores(began, ended)) {
-            Cores::Near => self.places[at].near.push(value),
-            Cores::Apart => self.places[at].apart.push(value),
-            Cores::Moved => {}
+        let when = began.zip(ended);
+        if let Some(placement) = when.map_or(Some(Placement::Near), |(began, ended)| placement(began, ended))
+        {
+            self.places[at].placed.entry(placement).or_default().push(value);
         }
     }
 
-    /// Whether every place was measured on near cores.
-    pub(crate) fn is_enough(&self) -> bool {
-        self.places.iter().all(|place| !place.near.is_empty())
+    /// Whether every place was measured on cores that lay as `wanted`, or where that does not matter.
+    pub(crate) fn is_enough(&self, wanted: Placement) -> bool {
+        let enough =
+            |place: &Place| place.placed.contains_key(&wanted) || place.placed.contains_key(&Placement::Near);
+        self.places.iter().all(enough)
     }
 }
 
@@ -154,20 +156,18 @@ impl Taken {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Values {
     pub(crate) x: f64,
-    /// While the cores were near each other, or where that does not matter.
-    pub(crate) runs: Vec<f64>,
-    /// While they were apart.
-    pub(crate) apart: Vec<f64>,
+    /// One value for each run, by how the cores lay; near where that does not matter.
+    pub(crate) placed: BTreeMap<Placement, Vec<f64>>,
 }
 
 impl Values {
-    /// Whether no run met near cores, so that its values are those of cores that are apart.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.runs.is_empty() && !self.apart.is_empty()
+    /// How the cores lay when its values were taken; nothing where there are none.
+    pub(crate) fn placement(&self) -> Option<Placement> {
+        self.placed.keys().next().copied()
     }
 
     fn shown(&self) -> &[f64] {
-        if self.runs.is_empty() { &self.apart } else { &self.runs }
+        self.placed.values().next().map_or(&[], Vec::as_slice)
     }
 
     /// The median of the runs, where there is one.
@@ -207,7 +207,7 @@ impl Drawn {
 
     /// Adds a run of a line, of which every place has one value.
     pub(crate) fn add(&mut self, taken: Taken) {
-        for Place { line, x, near, apart } in taken.places {
+        for Place { line, x, placed } in taken.places {
             let line = match self.lines.iter().position(|known| known.name == line) {
                 Some(at) => &mut self.lines[at],
                 None => {
@@ -216,11 +216,12 @@ impl Drawn {
                 }
             };
             let at = line.values.iter().position(|values| values.x == x).unwrap_or_else(|| {
-                line.values.push(Values { x, runs: Vec::new(), apart: Vec::new() });
+                line.values.push(Values { x, placed: BTreeMap::new() });
                 line.values.len() - 1
             });
-            line.values[at].runs.extend(median(near));
-            line.values[at].apart.extend(median(apart));
+            for (placement, parts) in placed {
+                line.values[at].placed.entry(placement).or_default().extend(median(parts));
+            }
         }
     }
 
@@ -247,45 +248,50 @@ mod tests {
         let mut drawn = Drawn::new(&CURVES[0]);
         for (line, x, value) in [("a", 64, 3), ("b", 64, 9), ("a", 8, 1), ("a", 64, 1), ("a", 64, 2)] {
             let mut taken = Taken::default();
-            taken.add(point(line, x, value, ""), |_, _| Cores::Apart);
-            assert!(taken.is_enough(), "where it does not say when, the cores do not matter");
+            taken.add(point(line, x, value, ""), |_, _| Some(Placement::Apart));
+            assert!(
+                taken.is_enough(Placement::SameCore),
+                "where it does not say when, the cores do not matter"
+            );
             drawn.add(taken);
         }
         assert_eq!(drawn.places(), [8.0, 64.0]);
         let values = &drawn.lines[0].values[0];
         assert_eq!((values.x, values.median(), values.spread()), (64.0, Some(2.0), (1.0, 3.0)));
-        assert_eq!(drawn.lines[1].values[0].runs, [9.0]);
+        assert_eq!(drawn.lines[1].values[0].placed[&Placement::Near], [9.0]);
         assert!(Point::parse("compiling").is_none());
     }
 
     #[test]
-    fn a_run_has_the_middle_of_its_parts_on_near_cores() {
+    fn a_run_has_the_middle_of_its_parts_by_how_the_cores_lay() {
         let placed = |began, _| match began {
-            0 => Cores::Near,
-            1 => Cores::Apart,
-            _ => Cores::Moved,
+            0 => Some(Placement::Near),
+            1 => Some(Placement::Apart),
+            2 => Some(Placement::SameCore),
+            _ => None,
         };
-        let parts = [(0, 10), (0, 11), (0, 12), (1, 50), (2, 90)];
+        let parts = [(0, 10), (0, 11), (0, 12), (1, 50), (2, 20), (3, 90)];
         let when = |began| format!(r#", "began": {began}, "ended": 9"#);
         let mut taken = Taken::default();
         parts.iter().for_each(|(began, value)| taken.add(point("a", 64, *value, &when(*began)), placed));
-        assert!(taken.is_enough());
+        assert!(taken.is_enough(Placement::Near));
         taken.add(point("a", 8, 70, &when(1)), placed);
-        assert!(!taken.is_enough(), "one place is still to come");
+        assert!(!taken.is_enough(Placement::Near), "one place is still to come");
         let mut drawn = Drawn::new(&CURVES[0]);
         drawn.add(taken);
         let [many, few] = drawn.lines[0].values.as_slice() else { panic!("two places") };
-        assert_eq!((many.runs.as_slice(), many.apart.as_slice()), ([11.0].as_slice(), [50.0].as_slice()));
-        assert_eq!((few.is_apart(), few.median(), many.is_apart()), (true, Some(70.0), false));
+        assert!(many.placed.values().eq(&[[11.0], [20.0], [50.0]]), "{many:?}");
+        assert_eq!((many.placement(), many.median()), (Some(Placement::Near), Some(11.0)));
+        assert_eq!((few.placement(), few.median()), (Some(Placement::Apart), Some(70.0)));
     }
 
     #[test]
     fn a_place_that_was_never_still_has_no_value() {
         let mut taken = Taken::default();
-        taken.add(point("a", 64, 1, r#", "began": 1, "ended": 2"#), |_, _| Cores::Moved);
+        taken.add(point("a", 64, 1, r#", "began": 1, "ended": 2"#), |_, _| None);
         let mut drawn = Drawn::new(&CURVES[0]);
         drawn.add(taken);
         let values = &drawn.lines[0].values[0];
-        assert_eq!((values.median(), values.is_apart()), (None, false));
+        assert_eq!((values.median(), values.placement()), (None, None));
     }
 }

@@ -1,13 +1,14 @@
 //! What a measurement gives: a histogram of its durations, and what the processes used.
 
-use crate::placement::Cores;
+use crate::classes::Placement;
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Slices with the cores near each other that are enough for a case.
+/// Slices with the cores as wanted that are enough for a case.
 const ENOUGH: usize = 3;
 
 /// What a measuring program prints for each case.
@@ -70,13 +71,11 @@ pub(crate) struct Figures {
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
-    /// The calls while the cores were near each other; all of them where the system runs on no two cores of its own.
-    pub(crate) near: Option<Figures>,
-    /// The calls while they were apart.
-    pub(crate) apart: Option<Figures>,
-    /// Calls that are in neither, for the cores were moved meanwhile.
+    /// The calls by how the cores lay; near are all of a system that runs on no two cores of its own.
+    pub(crate) placed: BTreeMap<Placement, Figures>,
+    /// Calls that are nowhere, for the cores were moved meanwhile.
     pub(crate) moved: u64,
-    /// How often it was measured, until enough was measured on near cores.
+    /// How often it was measured, until enough was measured on cores that lay as wanted.
     pub(crate) attempts: u32,
     pub(crate) client_memory: Memory,
     pub(crate) server_memory: Memory,
@@ -138,8 +137,7 @@ impl Part {
 pub(crate) struct Case {
     pub(crate) table: Table,
     pub(crate) touched: bool,
-    near: Part,
-    apart: Part,
+    parts: BTreeMap<Placement, Part>,
     moved: u64,
     attempts: u32,
     client: Memory,
@@ -154,8 +152,7 @@ impl Case {
         Case {
             table: told.table,
             touched: told.touched,
-            near: Part::new(),
-            apart: Part::new(),
+            parts: BTreeMap::new(),
             moved: 0,
             attempts: 0,
             client: Memory::default(),
@@ -165,13 +162,13 @@ impl Case {
         }
     }
 
-    /// Adds an attempt, with the durations that lie in `directory`; `cores` says how the cores were from one time to another.
+    /// Adds an attempt, with the durations that lie in `directory`; `placement` says how the cores lay from one time to another.
     pub(crate) fn add(
         &mut self,
         told: &Told,
         directory: &Path,
         load: f64,
-        cores: impl Fn(u64, u64) -> Cores,
+        placement: impl Fn(u64, u64) -> Option<Placement>,
     ) -> Result<(), String> {
         let path = directory.join(&told.durations);
         let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -182,11 +179,10 @@ impl Case {
             let Some((these, after)) = rest.split_at_checked(slice.calls) else { break };
             rest = after;
             // One process alone runs on one core.
-            let placed = if told.processes == 1 { Cores::Near } else { cores(slice.began, slice.ended) };
-            match placed {
-                Cores::Near => self.near.add(slice, these),
-                Cores::Apart => self.apart.add(slice, these),
-                Cores::Moved => self.moved += these.len() as u64,
+            let alone = (told.processes == 1).then_some(Placement::Near);
+            match alone.or_else(|| placement(slice.began, slice.ended)) {
+                Some(placement) => self.parts.entry(placement).or_insert_with(Part::new).add(slice, these),
+                None => self.moved += these.len() as u64,
             }
         }
         let told_of: usize = told.slices.iter().map(|slice| slice.calls).sum();
@@ -199,9 +195,10 @@ impl Case {
         Ok(())
     }
 
-    /// Whether enough of it was measured on near cores.
-    pub(crate) fn is_enough(&self) -> bool {
-        self.near.slices >= ENOUGH
+    /// Whether enough of it was measured on cores that lay as `wanted`; one process alone lies on one core.
+    pub(crate) fn is_enough(&self, wanted: Placement) -> bool {
+        let wanted = if self.processes == 1 { Placement::Near } else { wanted };
+        self.parts.get(&wanted).is_some_and(|part| part.slices >= ENOUGH)
     }
 
     /// What a measuring program calls it.
@@ -217,8 +214,11 @@ impl Case {
     /// The figures of the run.
     pub(crate) fn run(&self) -> Run {
         Run {
-            near: self.near.figures(),
-            apart: self.apart.figures(),
+            placed: self
+                .parts
+                .iter()
+                .filter_map(|(placement, part)| Some((*placement, part.figures()?)))
+                .collect(),
             moved: self.moved,
             attempts: self.attempts,
             client_memory: self.client,
@@ -273,57 +273,61 @@ mod tests {
         directory
     }
 
-    fn case(processes: u32, cores: impl Fn(u64, u64) -> Cores) -> Case {
+    fn case(processes: u32, placement: impl Fn(u64, u64) -> Option<Placement>) -> Case {
         let (told, directory) = (told(processes), durations());
         let mut case = Case::new(&told);
-        case.add(&told, directory.path(), 0.5, cores).unwrap();
+        case.add(&told, directory.path(), 0.5, placement).unwrap();
         case
     }
 
     #[test]
     fn a_run_has_the_percentiles_of_its_durations_and_keeps_all_of_them() {
-        let case = case(2, |_, _| Cores::Near);
+        let case = case(2, |_, _| Some(Placement::Near));
         assert_eq!(
             (case.table, case.touched, case.name().as_str()),
             (Table::Written, true, "written-touched")
         );
-        assert!(case.is_enough());
+        assert!(case.is_enough(Placement::Near) && !case.is_enough(Placement::SameCore));
         let run = case.run();
-        let near = run.near.unwrap();
+        let near = &run.placed[&Placement::Near];
         assert_eq!((near.calls, near.p50, near.p90, near.p99, near.p999), (1000, 500, 900, 990, 999));
         assert_eq!((near.client_cpu, near.server_cpu, run.server_memory.pss, run.processes), (7, 9, 3, 2));
-        assert!(run.apart.is_none() && run.moved == 0);
-        let raw = base64::engine::general_purpose::STANDARD.decode(near.histogram).unwrap();
+        assert_eq!((run.placed.len(), run.moved), (1, 0));
+        let raw = base64::engine::general_purpose::STANDARD.decode(&near.histogram).unwrap();
         let kept: Histogram<u64> = Deserializer::new().deserialize(&mut raw.as_slice()).unwrap();
         assert_eq!((kept.len(), kept.value_at_quantile(0.5)), (1000, 500));
     }
 
     #[test]
     fn slices_are_told_apart_by_how_the_cores_lay() {
-        let placed = |began, _| [Cores::Apart, Cores::Near, Cores::Moved][began as usize - 1];
+        let placed = |began, _| [Some(Placement::Apart), Some(Placement::Near), None][began as usize - 1];
         let mut case = case(2, placed);
         let run = case.run();
-        let (near, apart) = (run.near.unwrap(), run.apart.unwrap());
+        let (near, apart) = (&run.placed[&Placement::Near], &run.placed[&Placement::Apart]);
         assert_eq!((near.calls, near.p50, near.highest, near.client_cpu), (500, 650, 900, 7));
         assert_eq!((apart.calls, apart.p50, apart.highest, apart.server_cpu), (400, 200, 400, 9));
-        assert_eq!((run.moved, run.attempts), (100, 1));
-        assert!(!case.is_enough());
+        assert_eq!((run.placed.len(), run.moved, run.attempts), (2, 100, 1));
+        assert!(!case.is_enough(Placement::Near));
         let directory = durations();
-        case.add(&told(2), directory.path(), 0.5, |_, _| Cores::Near).unwrap();
+        case.add(&told(2), directory.path(), 0.5, |_, _| Some(Placement::SameCore)).unwrap();
+        assert!(!case.is_enough(Placement::Near) && case.is_enough(Placement::SameCore));
+        case.add(&told(2), directory.path(), 0.5, |_, _| Some(Placement::Near)).unwrap();
+        assert!(case.is_enough(Placement::Near));
         let run = case.run();
-        assert!(case.is_enough());
-        assert_eq!((run.near.unwrap().calls, run.apart.unwrap().calls, run.attempts), (1500, 400, 2));
+        let calls: Vec<u64> = run.placed.values().map(|figures| figures.calls).collect();
+        assert_eq!((calls, run.attempts), (vec![1500, 1000, 400], 3));
     }
 
     #[test]
     fn one_process_alone_has_no_other_core_to_be_apart_from() {
-        assert!(case(1, |_, _| Cores::Apart).is_enough());
+        assert!(case(1, |_, _| Some(Placement::Apart)).is_enough(Placement::SameCore));
     }
 
     #[test]
-    fn a_run_that_was_never_near_has_no_near_figures() {
-        let run = case(2, |_, _| Cores::Apart).run();
-        assert!(run.near.is_none() && run.apart.is_some());
+    fn a_run_has_no_figures_of_what_it_never_met() {
+        let run = case(2, |_, _| Some(Placement::Apart)).run();
+        assert!(run.placed.keys().eq(&[Placement::Apart]));
+        assert!(case(2, |_, _| None).run().placed.is_empty());
     }
 
     #[test]
@@ -338,7 +342,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let told = told(2);
         let mut case = Case::new(&told);
-        let mut add = || case.add(&told, directory.path(), 0.0, |_, _| Cores::Near);
+        let mut add = || case.add(&told, directory.path(), 0.0, |_, _| Some(Placement::Near));
         assert!(add().is_err());
         std::fs::write(directory.path().join("d"), [0; 16]).unwrap();
         assert!(add().unwrap_err().contains("has 2 calls, not 1000"));

@@ -11,11 +11,10 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     let memory = read("/proc/meminfo");
     let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
-    let virtual_machine = cpu.lines().any(|line| line.starts_with("flags") && line.contains(" hypervisor"));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let pairs = [
         ("CPU", model.trim_start_matches([':', ' ', '\t']).to_owned()),
-        ("cores", format!("{cores}{}", if virtual_machine { ", of a virtual machine" } else { "" })),
+        ("cores", format!("{cores}{}", if is_virtual() { ", of a virtual machine" } else { "" })),
         ("governor", if governor.is_empty() { "not told".to_owned() } else { governor }),
         ("kernel", read("/proc/sys/kernel/osrelease")),
         ("memory", total.trim().to_owned()),
@@ -23,6 +22,11 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
         ("date", date()),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether a host decides where its cores are.
+pub(crate) fn is_virtual() -> bool {
+    read("/proc/cpuinfo").lines().any(|line| line.starts_with("flags") && line.contains(" hypervisor"))
 }
 
 /// The load of the last minute.

@@ -1,6 +1,7 @@
 //! Measures tensorbridge and what people use instead, in one run: `cargo xtask bench --peers` prepares everything and runs it.
 
 mod catalogue;
+mod classes;
 mod clock;
 mod curves;
 mod figures;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use watched::Watched;
 
 const RUNS: usize = 3;
-/// How long a whole comparison may measure again what was not on near cores.
+/// How long a whole comparison may measure again what was not on cores that lay as wanted.
 const AGAIN: Duration = Duration::from_secs(240);
 const PACKAGES: [&str; 14] = [
     "fastapi",
@@ -182,9 +183,9 @@ fn draw(
                     }
                     Ok(told) => told,
                 };
-                let cores = |began, ended| attempt.cores(began, ended);
-                told.lines().filter_map(Point::parse).for_each(|point| taken.add(point, cores));
-                Ok(taken.is_enough())
+                let placement = |began, ended| attempt.placement(began, ended);
+                told.lines().filter_map(Point::parse).for_each(|point| taken.add(point, placement));
+                Ok(taken.is_enough(attempt.wanted()))
             })?;
             drawn.add(taken);
         }
@@ -194,7 +195,7 @@ fn draw(
     Ok(())
 }
 
-/// One run of one system, in all its cases; those of which too little was measured on near cores once more, for a while.
+/// One run of one system, in all its cases; those of which too little was measured on cores that lay as wanted once more, for a while.
 fn one(
     options: &Options,
     system: &System,
@@ -207,7 +208,7 @@ fn one(
     watched.until_enough(pinned, |attempt| {
         let directory = directory()?;
         let mut command = command(options, system, wait, pinned, &directory);
-        for case in cases.iter().filter(|case| !case.is_enough()) {
+        for case in cases.iter().filter(|case| !case.is_enough(attempt.wanted())) {
             command.args(["--case", &case.name()]);
         }
         let told = attempt.run(command, &directory, Duration::from_secs(90));
@@ -222,17 +223,17 @@ fn one(
                 cases.push(Case::new(&told));
                 cases.len() - 1
             });
-            let cores = |began, ended| attempt.cores(began, ended);
-            if let Err(reason) = cases[at].add(&told, &directory, machine::load(), cores) {
+            let placement = |began, ended| attempt.placement(began, ended);
+            if let Err(reason) = cases[at].add(&told, &directory, machine::load(), placement) {
                 report.miss(system, wait, reason);
             }
         }
         std::fs::remove_dir_all(&directory)?;
-        Ok(failed || cases.iter().all(Case::is_enough))
+        Ok(failed || cases.iter().all(|case| case.is_enough(attempt.wanted())))
     })?;
     for case in cases {
         let run = case.run();
-        if run.near.is_none() && run.apart.is_none() {
+        if run.placed.is_empty() {
             report.miss(system, wait, format!("{}: the cores were moved all the time", case.name()));
             continue;
         }

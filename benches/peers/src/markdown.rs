@@ -1,6 +1,7 @@
 //! The tables, as Markdown.
 
 use crate::catalogue::Kind;
+use crate::classes::Placement;
 use crate::curves::{Drawn, Unit};
 use crate::figures::Table;
 use crate::report::{Report, Row};
@@ -44,10 +45,11 @@ of the client and of everything else that the system runs. RSS and PSS are those
 long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
 Client and server have a core each, where it does not say otherwise.
 
-The host of a virtual machine moves its cores about, and what takes both of them may take several times as long while they share no cache. So two
-more threads look twenty times a second how long a cache line takes between the two cores, and a row has what was measured while they were near each other,
-as \"ours\" does. What was measured while they were apart stands in a column of its own, and what was measured while they were moved nowhere. A row that
-never met near cores says so, and is compared with what others took on cores that were apart.
+The host of a virtual machine moves its cores about. They may be two hardware threads of one core (\"same core\"), where whoever waits takes time from
+whoever works; two cores with a cache in common (\"near\"); or two without one (\"apart\"), where what moves data may take several times as long. So two
+more threads look twenty times a second how long a cache line takes between the two, and the figures of a row, as those of \"ours\", are what was measured
+while they were near. What was measured while they lay in another way stands in the column \"p50 elsewhere\", and what was measured while they were moved
+nowhere. A row that never met near cores says so, and is compared with what others took on cores that lay in the same way.
 ";
 
 fn lines(pairs: &std::collections::BTreeMap<String, String>) -> String {
@@ -73,7 +75,7 @@ fn section(page: &mut String, report: &Report, table: Table, title: &str) {
                 if touched { "The server reads the whole request." } else { "The server reads one number." };
             let _ = writeln!(page, "{what}\n");
         }
-        page.push_str("| system | languages | waits | p50 | p90 | p99 | p99.9 | p50, cores apart | CPU client + server | RSS | PSS | processes | ours |\n");
+        page.push_str("| system | languages | waits | p50 | p90 | p99 | p99.9 | p50 elsewhere | CPU client + server | RSS | PSS | processes | ours |\n");
         page.push_str("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
         for row in rows {
             let _ = writeln!(page, "{}", line(report, row));
@@ -89,24 +91,29 @@ fn line(report: &Report, row: &Row) -> String {
         format!("{:.0} MB", bytes as f64 / 1e6)
     };
     let ours = report.counterpart(row).filter(|_| row.kind == Kind::Peer);
-    let ratio = ours.and_then(|ours| row.beside(ours)).map(|(theirs, ours)| {
+    let ratio = ours.and_then(|ours| row.beside(ours)).map(|(placement, theirs, ours)| {
         let ratio = theirs as f64 / ours as f64;
-        if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") }
+        let times = if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") };
+        format!("{}{times}", unusual(Some(placement)))
     });
-    let apart = row.apart().map(|(p50, calls)| format!("{} ({calls} calls)", human(p50)));
+    let elsewhere: Vec<String> = row
+        .elsewhere()
+        .into_iter()
+        .map(|(placement, p50, calls)| format!("{}: {} ({calls} calls)", placement.name(), human(p50)))
+        .collect();
     format!(
         "| {} | {} | {} | {}{} ({} – {}) | {} | {} | {} | {} | {} + {} | {} | {} | {} | {} |",
         row.title,
         if row.kind == Kind::Limit { "" } else { &row.pair },
         row.wait,
-        if row.is_apart() { APART } else { "" },
+        unusual(row.placement()),
         human(row.p50()),
         human(low),
         human(high),
         human(row.median(|figures| figures.p90)),
         human(row.median(|figures| figures.p99)),
         human(row.median(|figures| figures.p999)),
-        apart.unwrap_or_default(),
+        elsewhere.join("; "),
         human(row.median(|figures| figures.client_cpu)),
         human(row.median(|figures| figures.server_cpu)),
         megabytes(|memory| memory.rss),
@@ -116,8 +123,13 @@ fn line(report: &Report, row: &Row) -> String {
     )
 }
 
-/// What stands before figures of a row that never met near cores.
-const APART: &str = "**cores apart:** ";
+/// What stands before figures of cores that did not lie near each other.
+fn unusual(placement: Option<Placement>) -> String {
+    match placement {
+        None | Some(Placement::Near) => String::new(),
+        Some(placement) => format!("**{}:** ", placement.name()),
+    }
+}
 
 /// A value as people write it.
 pub(crate) fn value(unit: Unit, value: f64) -> String {
@@ -150,8 +162,8 @@ fn over(page: &mut String, curve: &Drawn) {
             };
             let (low, high) = values.spread();
             let text = |number| value(curve.unit, number);
-            let apart = if values.is_apart() { APART } else { "" };
-            let _ = write!(page, " {apart}{} ({} – {}) |", text(median), text(low), text(high));
+            let unusual = unusual(values.placement());
+            let _ = write!(page, " {unusual}{} ({} – {}) |", text(median), text(low), text(high));
         }
         page.push('\n');
     }
@@ -162,23 +174,24 @@ fn over(page: &mut String, curve: &Drawn) {
 fn lost(page: &mut String, report: &Report) {
     let faster = |row: &Row| {
         let ours = report.counterpart(row).filter(|_| row.kind == Kind::Peer)?;
-        row.beside(ours).filter(|(theirs, ours)| theirs < ours)
+        row.beside(ours).filter(|(_, theirs, ours)| theirs < ours)
     };
-    let rows: Vec<(&Row, (u64, u64))> =
+    let rows: Vec<(&Row, (Placement, u64, u64))> =
         report.rows.iter().filter_map(|row| faster(row).map(|medians| (row, medians))).collect();
     if rows.is_empty() {
         return;
     }
     page.push_str("## Where a peer was faster\n\n");
-    for (row, (theirs, ours)) in rows {
+    for (row, (placement, theirs, ours)) in rows {
         let table = if row.table == Table::Ready { "R" } else { "W" };
         let read = if row.touched { "whole request read" } else { "one number read" };
         let _ = writeln!(
             page,
-            "- table {table}, {read}: {}, {}, {}: {} against our {}",
+            "- table {table}, {read}: {}, {}, {}: {}{} against our {}",
             row.title,
             row.pair,
             row.wait,
+            unusual(Some(placement)),
             human(theirs),
             human(ours)
         );
@@ -188,6 +201,7 @@ fn lost(page: &mut String, report: &Report) {
 
 #[cfg(test)]
 mod tests {
+    use super::Placement::{Apart, Near, SameCore};
     use super::*;
     use crate::catalogue::{Program, System};
     use crate::figures::{Figures, Memory, Run};
@@ -206,11 +220,10 @@ mod tests {
         }
     }
 
-    fn placed(near: Option<u64>, apart: Option<u64>) -> Run {
+    fn placed(p50s: &[(Placement, u64)]) -> Run {
         let memory = Memory { rss: 3_000_000, pss: 2_000_000 };
         Run {
-            near: near.map(figures),
-            apart: apart.map(figures),
+            placed: p50s.iter().map(|(placement, p50)| (*placement, figures(*p50))).collect(),
             moved: 0,
             attempts: 1,
             client_memory: memory,
@@ -221,7 +234,7 @@ mod tests {
     }
 
     fn run(p50: u64) -> Run {
-        placed(Some(p50), None)
+        placed(&[(Near, p50)])
     }
 
     fn system(title: &'static str, kind: Kind) -> System {
@@ -250,23 +263,37 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_on_cores_apart_stands_beside_and_like_is_compared_with_like() {
+    fn what_was_measured_elsewhere_stands_beside_and_like_is_compared_with_like() {
         let mut report = Report::default();
-        let mut add = |title, kind, near, apart| {
-            report.add(&system(title, kind), "spinning", true, Table::Ready, false, placed(near, apart));
+        let mut add = |title, kind, p50s: &[(Placement, u64)]| {
+            report.add(&system(title, kind), "spinning", true, Table::Ready, false, placed(p50s));
         };
-        add("bridge", Kind::Ours, Some(2_000), Some(20_000));
-        add("bridge", Kind::Ours, None, Some(24_000));
-        add("both", Kind::Peer, Some(8_000), Some(30_000));
-        add("never", Kind::Peer, None, Some(12_000));
+        add("bridge", Kind::Ours, &[(Near, 2_000), (Apart, 20_000)]);
+        add("bridge", Kind::Ours, &[(SameCore, 3_000), (Apart, 24_000)]);
+        add("both", Kind::Peer, &[(Near, 8_000), (SameCore, 9_000)]);
+        add("threads", Kind::Peer, &[(SameCore, 6_000), (Apart, 12_000)]);
+        add("never", Kind::Peer, &[(Apart, 12_000)]);
         let page = page(&report);
-        assert!(
-            page.contains("| 2.0 µs (2.0 µs – 2.0 µs) | 4.0 µs | 6.0 µs | 8.0 µs | 24.0 µs (20 calls) |"),
-            "{page}"
+        let line = |title: &str| {
+            let start = format!("| {title} |");
+            page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{title} in {page}"))
+        };
+        let has = |title, parts: &[&str]| {
+            parts.iter().for_each(|part| assert!(line(title).contains(part), "{part} in {}", line(title)));
+        };
+        let elsewhere = "| same core: 3.0 µs (10 calls); apart: 24.0 µs (20 calls) |";
+        has("bridge", &["| 2.0 µs (2.0 µs – 2.0 µs) | 4.0 µs | 6.0 µs | 8.0 µs ", elsewhere]);
+        has("both", &["| 8.0 µs (8.0 µs – 8.0 µs) |", "| same core: 9.0 µs (10 calls) |", "| 4.00 × |"]);
+        has(
+            "threads",
+            &[
+                "| **same core:** 6.0 µs (6.0 µs – 6.0 µs) |",
+                "| apart: 12.0 µs (10 calls) |",
+                "| **same core:** 2.00 × |",
+            ],
         );
-        assert!(page.contains("| 8.0 µs (8.0 µs – 8.0 µs) |") && page.contains("| 4.00 × |"), "{page}");
-        assert!(page.contains("| **cores apart:** 12.0 µs (12.0 µs – 12.0 µs) |"), "{page}");
-        assert!(page.contains("| 0.50 × |") && page.contains(": 12.0 µs against our 24.0 µs"), "{page}");
+        has("never", &["| **apart:** 12.0 µs (12.0 µs – 12.0 µs) |", "| **apart:** 0.50 × |"]);
+        assert!(page.contains(": **apart:** 12.0 µs against our 24.0 µs"), "{page}");
     }
 
     #[test]

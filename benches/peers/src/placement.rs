@@ -1,6 +1,7 @@
 //! How far the two cores of a measurement are from each other. The host of a virtual machine moves them about, and what two
 //! processes do together takes several times as long when no cache is shared between them.
 
+use crate::classes::{BLIND, Limits, Look, Placement};
 use crate::clock::now;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,37 +18,14 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// Round trips that are timed together, and how often: the lowest of these times tells the distance.
 const ROUNDS: u64 = 8;
 const TIMES: u64 = 8;
-/// Between two looks, beyond which nobody knows what was in the meantime.
-const BLIND: u64 = 300_000_000;
-/// Nanoseconds: cores that share a cache take less for a round trip, those of two processors or of two core complexes more.
-const NEAR: u64 = 250;
-/// How long the first near look is waited for.
+/// How long the first look at near cores is waited for.
 const CALIBRATION: Duration = Duration::from_secs(10);
-
-/// A look at the distance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// When, as [`now`] says.
-    at: u64,
-    /// Nanoseconds that a cache line takes there and back.
-    round: u64,
-}
-
-/// How the two cores were while something was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cores {
-    Near,
-    Apart,
-    /// They were moved in the meantime, or nobody looked.
-    Moved,
-}
 
 /// Looks at the distance twenty times a second, while somebody measures.
 pub(crate) struct Watcher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    /// Round trips below it are near.
-    limit: u64,
+    limits: Limits,
 }
 
 #[derive(Default)]
@@ -69,20 +47,28 @@ impl Watcher {
         let shared = Arc::new(Shared::default());
         let looking = shared.clone();
         let thread = Some(std::thread::spawn(move || look_on(&looking)));
-        let mut watcher = Watcher { shared, thread, limit: NEAR };
-        watcher.await_near(CALIBRATION);
+        let mut watcher = Watcher { shared, thread, limits: Limits::of(crate::machine::is_virtual()) };
+        watcher.await_placement(Placement::Near, CALIBRATION);
         let lowest = watcher.shared.looks().iter().map(|look| look.round).min()?;
-        watcher.limit = limit(lowest);
+        watcher.limits = watcher.limits.with(lowest);
         Some(watcher)
     }
 
-    /// Waits until the cores are near, but not longer than `patience`: those of an idle machine come together again by themselves.
-    pub(crate) fn await_near(&self, patience: Duration) {
+    /// Waits until the cores lie as wanted, but not longer than `patience`: those of an idle machine come together again by themselves.
+    pub(crate) fn await_wanted(&self, patience: Duration) {
+        self.await_placement(self.wanted(), patience);
+    }
+
+    fn await_placement(&self, wanted: Placement, patience: Duration) {
         let (begin, deadline) = (now(), Instant::now() + patience);
         self.watch(|| {
             while Instant::now() < deadline
                 && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-                && self.shared.looks().last().is_none_or(|look| look.at < begin || look.round >= self.limit)
+                && self
+                    .shared
+                    .looks()
+                    .last()
+                    .is_none_or(|look| look.at < begin || self.limits.placement(look) != wanted)
             {
                 std::thread::sleep(PAUSE);
             }
@@ -107,27 +93,19 @@ impl Watcher {
         done
     }
 
-    /// How the cores were from `began` to `ended`.
-    pub(crate) fn cores(&self, began: u64, ended: u64) -> Cores {
-        cores(&self.shared.looks(), self.limit, began, ended)
+    /// How the cores lay from `began` to `ended`; nothing when they were moved in the meantime, or nobody looked.
+    pub(crate) fn placement(&self, began: u64, ended: u64) -> Option<Placement> {
+        self.limits.during(&self.shared.looks(), began, ended)
+    }
+
+    /// The placement that figures are taken from, as far as this machine has shown it.
+    pub(crate) fn wanted(&self) -> Placement {
+        self.limits.wanted(&self.shared.looks())
     }
 
     /// What was seen, in words.
     pub(crate) fn summary(&self) -> String {
-        let looks = self.shared.looks();
-        let lowest = looks.iter().map(|look| look.round).min().unwrap_or(0);
-        let apart: Vec<u64> =
-            looks.iter().map(|look| look.round).filter(|round| *round >= self.limit).collect();
-        let share = 100.0 * apart.len() as f64 / looks.len().max(1) as f64;
-        let longest = match crate::figures::median(apart) {
-            Some(median) => format!(", then mostly {median} ns"),
-            None => String::new(),
-        };
-        format!(
-            "a cache line takes {lowest} ns there and back at best; near is below {} ns; apart in {share:.0} % of {} looks{longest}",
-            self.limit,
-            looks.len()
-        )
+        self.limits.summary(&self.shared.looks())
     }
 }
 
@@ -138,26 +116,6 @@ impl Drop for Watcher {
             thread.thread().unpark();
             let _ = thread.join();
         }
-    }
-}
-
-/// What is near on a machine whose lowest look is `lowest`. Where even that is far, as between two sockets, nothing is nearer.
-fn limit(lowest: u64) -> u64 {
-    if lowest < NEAR { NEAR } else { 2 * lowest }
-}
-
-/// What `looks` say of the time from `began` to `ended`: those just before and just after it count too.
-fn cores(looks: &[Look], limit: u64, began: u64, ended: u64) -> Cores {
-    let first = looks.partition_point(|look| look.at <= began).checked_sub(1);
-    let last = looks.partition_point(|look| look.at < ended);
-    let Some(seen) = first.and_then(|first| looks.get(first..=last)) else { return Cores::Moved };
-    if seen.windows(2).any(|pair| pair[1].at - pair[0].at > BLIND) {
-        return Cores::Moved;
-    }
-    match seen.iter().filter(|look| look.round < limit).count() {
-        0 => Cores::Apart,
-        near if near == seen.len() => Cores::Near,
-        _ => Cores::Moved,
     }
 }
 
@@ -264,47 +222,6 @@ fn until(line: &Line, deadline: Instant, wanted: impl Fn(u64) -> bool) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MILLISECOND: u64 = 1_000_000;
-
-    /// A look every 50 ms, from 50 ms on.
-    fn looks(rounds: &[u64]) -> Vec<Look> {
-        let at = |number: usize| (number as u64 + 1) * 50 * MILLISECOND;
-        rounds.iter().enumerate().map(|(number, round)| Look { at: at(number), round: *round }).collect()
-    }
-
-    fn seen(looks: &[Look], began: u64, ended: u64) -> Cores {
-        cores(looks, limit(41), began * MILLISECOND, ended * MILLISECOND)
-    }
-
-    #[test]
-    fn a_time_is_near_or_apart_when_all_looks_around_it_say_so() {
-        let looks = looks(&[41, 100, 41, 420, 430, 420, 100]);
-        assert_eq!(seen(&looks, 60, 140), Cores::Near);
-        assert_eq!(seen(&looks, 60, 160), Cores::Moved, "apart before the next look");
-        assert_eq!(seen(&looks, 160, 190), Cores::Moved);
-        assert_eq!(seen(&looks, 210, 290), Cores::Apart);
-        assert_eq!(seen(&looks, 290, 310), Cores::Moved);
-    }
-
-    #[test]
-    fn nobody_knows_what_was_before_the_first_look_after_the_last_and_in_a_long_gap() {
-        let mut looks = looks(&[100, 100, 100]);
-        assert_eq!(seen(&looks, 40, 90), Cores::Moved);
-        assert_eq!(seen(&looks, 60, 160), Cores::Moved);
-        assert_eq!(seen(&[], 60, 160), Cores::Moved);
-        looks.push(Look { at: 150 * MILLISECOND + BLIND, round: 100 });
-        assert_eq!(seen(&looks, 60, 200), Cores::Near);
-        looks.push(Look { at: 151 * MILLISECOND + 2 * BLIND, round: 100 });
-        assert_eq!(seen(&looks, 160, 460), Cores::Moved);
-    }
-
-    #[test]
-    fn where_cores_are_always_far_from_each_other_that_is_near() {
-        let looks = looks(&[400, 420, 600]);
-        assert_eq!(cores(&looks, limit(400), 60 * MILLISECOND, 140 * MILLISECOND), Cores::Near);
-        assert_eq!(limit(41), limit(100));
-    }
 
     #[test]
     fn two_threads_meet_look_after_look() {

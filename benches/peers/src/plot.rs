@@ -1,6 +1,7 @@
 //! Pictures: bars of medians on a logarithmic axis, and lines over one.
 
 use crate::catalogue::Kind;
+use crate::classes::Placement;
 use crate::curves::Drawn;
 use crate::figures::Table;
 use crate::markdown::{human, value};
@@ -42,8 +43,11 @@ pub(crate) fn bars(path: &Path, report: &Report, table: Table, title: &str) -> R
         let end = LABELS + ((share * f64::from(WIDTH - LABELS - 80)) as i32).max(2);
         root.draw(&Rectangle::new([(LABELS, top + 4), (end, top + ROW - 4)], colour(row.kind).filled()))?;
         let languages = if row.kind == Kind::Limit { String::new() } else { format!(", {}", row.pair) };
-        let apart = if row.is_apart() { ", cores apart" } else { "" };
-        let label = format!("{}{languages}, {}{apart}", row.title.replace("**", ""), row.wait);
+        let placement = match row.placement() {
+            None | Some(Placement::Near) => String::new(),
+            Some(placement) => format!(", cores: {}", placement.name()),
+        };
+        let label = format!("{}{languages}, {}{placement}", row.title.replace("**", ""), row.wait);
         root.draw(&Text::new(label, (LABELS - 8, top + ROW / 2), at(font(13), HPos::Right)))?;
         root.draw(&Text::new(human(row.p50()), (end + 6, top + ROW / 2), at(font(13), HPos::Left)))?;
     }

@@ -1,6 +1,7 @@
 //! The report: every row with every run. It is what the tables and the pictures are made from.
 
 use crate::catalogue::{Kind, System};
+use crate::classes::Placement;
 use crate::curves::Drawn;
 use crate::figures::{Figures, Run, Table, median};
 use serde::{Deserialize, Serialize};
@@ -23,18 +24,19 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether no run of it met near cores, so that its figures are those of cores that are apart.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.runs.iter().all(|run| run.near.is_none())
+    /// How the cores lay when its figures were taken: near, where any run met that. Nothing where it was never told.
+    pub(crate) fn placement(&self) -> Option<Placement> {
+        self.runs.iter().filter_map(|run| run.placed.keys().next().copied()).min()
     }
 
-    /// The figures of its runs: those of near cores, where there are any.
+    /// The figures of its runs while the cores lay so.
+    fn placed(&self, placement: Placement) -> impl Iterator<Item = &Figures> {
+        self.runs.iter().filter_map(move |run| run.placed.get(&placement))
+    }
+
+    /// The figures of its runs, all of one placement.
     fn figures(&self) -> Vec<&Figures> {
-        let apart = self.is_apart();
-        self.runs
-            .iter()
-            .filter_map(|run| if apart { run.apart.as_ref() } else { run.near.as_ref() })
-            .collect()
+        self.placement().into_iter().flat_map(|placement| self.placed(placement)).collect()
     }
 
     pub(crate) fn median(&self, of: impl Fn(&Figures) -> u64) -> u64 {
@@ -57,19 +59,24 @@ impl Row {
         (medians().min().unwrap_or(0), medians().max().unwrap_or(0))
     }
 
-    /// The median while the cores were apart, and the number of calls that were measured so.
-    pub(crate) fn apart(&self) -> Option<(u64, u64)> {
-        let figures = || self.runs.iter().filter_map(|run| run.apart.as_ref());
-        let p50 = median(figures().map(|figures| figures.p50))?;
-        Some((p50, figures().map(|figures| figures.calls).sum()))
+    /// The median while the cores lay so, and the number of calls that were measured then.
+    fn median_when(&self, placement: Placement) -> Option<(u64, u64)> {
+        let p50 = median(self.placed(placement).map(|figures| figures.p50))?;
+        Some((p50, self.placed(placement).map(|figures| figures.calls).sum()))
     }
 
-    /// The medians of this row and of `other` where both were measured on cores that lay in the same way.
-    pub(crate) fn beside(&self, other: &Row) -> Option<(u64, u64)> {
-        if !self.is_apart() && !other.is_apart() {
-            return Some((self.p50(), other.p50()));
-        }
-        Some((self.apart()?.0, other.apart()?.0))
+    /// What was measured while the cores lay in other ways than for its figures: how, the median, the number of calls.
+    pub(crate) fn elsewhere(&self) -> Vec<(Placement, u64, u64)> {
+        let told = |placement| self.median_when(placement).map(|(p50, calls)| (placement, p50, calls));
+        let others = Placement::ALL.into_iter().filter(|placement| self.placement() != Some(*placement));
+        others.filter_map(told).collect()
+    }
+
+    /// How the cores lay when both this row and `other` were measured, and the medians of the two then.
+    pub(crate) fn beside(&self, other: &Row) -> Option<(Placement, u64, u64)> {
+        let both =
+            |placement| Some((placement, self.median_when(placement)?.0, other.median_when(placement)?.0));
+        Placement::ALL.into_iter().find_map(both)
     }
 }
 

@@ -1,14 +1,15 @@
-//! Measuring again what was not measured on near cores, for a while.
+//! Measuring again what was not measured on cores that lie as wanted, for a while.
 
-use crate::placement::{Cores, Watcher};
+use crate::classes::Placement;
+use crate::placement::Watcher;
 use crate::program;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How often something is measured at most, until enough of it was measured on near cores.
+/// How often something is measured at most, until enough of it was measured on cores that lie as wanted.
 const ATTEMPTS: u32 = 4;
-/// How long near cores are waited for before it is measured again.
+/// How long such cores are waited for before it is measured again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the two cores of the measuring programs lie, and how long may be measured again for it.
@@ -43,7 +44,7 @@ impl Watched {
                 break;
             }
             let begin = Instant::now();
-            watcher.await_near(PATIENCE);
+            watcher.await_wanted(PATIENCE);
             enough = attempt(&one)?;
             self.left = self.left.saturating_sub(begin.elapsed());
         }
@@ -66,9 +67,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// How the cores were from `began` to `ended`; near where nobody watches.
-    pub(crate) fn cores(&self, began: u64, ended: u64) -> Cores {
-        self.watcher.map_or(Cores::Near, |watcher| watcher.cores(began, ended))
+    /// How the cores lay from `began` to `ended`; near where nobody watches.
+    pub(crate) fn placement(&self, began: u64, ended: u64) -> Option<Placement> {
+        self.watcher.map_or(Some(Placement::Near), |watcher| watcher.placement(began, ended))
+    }
+
+    /// The placement of which enough is to be measured; near where nobody watches.
+    pub(crate) fn wanted(&self) -> Placement {
+        self.watcher.map_or(Placement::Near, Watcher::wanted)
     }
 }
 
@@ -82,7 +88,7 @@ mod tests {
         let mut attempts = 0;
         let measured = watched.until_enough(true, |attempt| {
             attempts += 1;
-            assert_eq!(attempt.cores(1, 2), Cores::Near);
+            assert_eq!((attempt.placement(1, 2), attempt.wanted()), (Some(Placement::Near), Placement::Near));
             Ok(false)
         });
         assert!(measured.is_ok() && attempts == 1);
