@@ -21,7 +21,7 @@ from typing import Any
 import processes
 from systems import VALUES, How, expected, pin_client
 
-SLICES = 10
+SLICES = 20
 """Parts of a case, of equal length."""
 MOST = 200_000
 """Calls of a case."""

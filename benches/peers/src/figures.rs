@@ -178,9 +178,11 @@ impl Case {
         for slice in &told.slices {
             let Some((these, after)) = rest.split_at_checked(slice.calls) else { break };
             rest = after;
-            // One process alone runs on one core.
-            let alone = (told.processes == 1).then_some(Placement::Near);
-            match alone.or_else(|| placement(slice.began, slice.ended)) {
+            let mut placed = placement(slice.began, slice.ended);
+            if told.processes == 1 {
+                placed = Some(Placement::of_one(placed));
+            }
+            match placed {
                 Some(placement) => self.parts.entry(placement).or_insert_with(Part::new).add(slice, these),
                 None => self.moved += these.len() as u64,
             }
@@ -197,7 +199,7 @@ impl Case {
 
     /// Whether enough of it was measured on cores that lay as `wanted`; one process alone lies on one core.
     pub(crate) fn is_enough(&self, wanted: Placement) -> bool {
-        let wanted = if self.processes == 1 { Placement::Near } else { wanted };
+        let wanted = if self.processes == 1 { Placement::of_one(Some(wanted)) } else { wanted };
         self.parts.get(&wanted).is_some_and(|part| part.slices >= ENOUGH)
     }
 

@@ -101,7 +101,10 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         ..Report::default()
     };
     report.machine.insert("load before".to_owned(), machine::load().to_string());
-    let mut watched = Watched::new(!options.free, if options.quick { AGAIN / 4 } else { AGAIN });
+    let forms: usize = systems.iter().map(|system| system.waits.len()).sum();
+    let lines: usize = curves.iter().map(|curve| curve.lines.len()).sum();
+    let again = if options.quick { AGAIN / 4 } else { AGAIN };
+    let mut watched = Watched::new(!options.free, again, RUNS * (forms + lines));
     measure(options, &systems, &mut watched, &mut report)?;
     for curve in curves {
         draw(options, curve, &mut watched, &mut report)?;

@@ -1,7 +1,7 @@
-//! How far the two cores of a measurement are from each other. The host of a virtual machine moves them about, and what two
-//! processes do together takes several times as long when no cache is shared between them.
+//! How far the two cores of a measurement are from each other, and whether somebody else is on them. The host of a virtual machine moves
+//! them about, and what two processes do together takes several times as long when no cache is shared between them.
 
-use crate::classes::{BLIND, Limits, Look, Placement};
+use crate::classes::{BLIND, Limits, Look, NEAR, Placement};
 use crate::clock::now;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,14 +18,22 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// Round trips that are timed together, and how often: the lowest of these times tells the distance.
 const ROUNDS: u64 = 8;
 const TIMES: u64 = 8;
+/// Numbers of a look: one that wakes, those that are timed, and one at which both do the same work.
+const TURN: u64 = ROUNDS * TIMES + 2;
+/// How often each core does the work, of which the fastest counts, and the sums of it.
+const GOES: usize = 6;
+const SUMS: usize = 16;
 /// How long the first look at near cores is waited for.
 const CALIBRATION: Duration = Duration::from_secs(10);
+/// How long the fastest work is looked for at first.
+const ALONE: Duration = Duration::from_secs(2);
 
-/// Looks at the distance twenty times a second, while somebody measures.
+/// Looks at them twenty times a second, while somebody measures.
 pub(crate) struct Watcher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    limits: Limits,
+    /// Whether a host moves the cores about.
+    host: bool,
 }
 
 #[derive(Default)]
@@ -47,32 +55,37 @@ impl Watcher {
         let shared = Arc::new(Shared::default());
         let looking = shared.clone();
         let thread = Some(std::thread::spawn(move || look_on(&looking)));
-        let mut watcher = Watcher { shared, thread, limits: Limits::of(crate::machine::is_virtual()) };
-        watcher.await_placement(Placement::Near, CALIBRATION);
-        let lowest = watcher.shared.looks().iter().map(|look| look.round).min()?;
-        watcher.limits = watcher.limits.with(lowest);
+        let watcher = Watcher { shared, thread, host: crate::machine::is_virtual() };
+        watcher.await_look(CALIBRATION, |look| look.round < NEAR);
+        if watcher.shared.looks().is_empty() {
+            return None;
+        }
+        // How fast the cores are when nobody else is there.
+        watcher.watch(|| std::thread::sleep(ALONE));
         Some(watcher)
     }
 
     /// Waits until the cores lie as wanted, but not longer than `patience`: those of an idle machine come together again by themselves.
     pub(crate) fn await_wanted(&self, patience: Duration) {
-        self.await_placement(self.wanted(), patience);
+        let (limits, wanted) = (self.limits(), self.wanted());
+        self.await_look(patience, |look| limits.placement(look) == wanted);
     }
 
-    fn await_placement(&self, wanted: Placement, patience: Duration) {
+    fn await_look(&self, patience: Duration, is_good: impl Fn(&Look) -> bool) {
         let (begin, deadline) = (now(), Instant::now() + patience);
+        let is_good = |look: &Look| look.at >= begin && is_good(look);
         self.watch(|| {
             while Instant::now() < deadline
                 && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-                && self
-                    .shared
-                    .looks()
-                    .last()
-                    .is_none_or(|look| look.at < begin || self.limits.placement(look) != wanted)
+                && !self.shared.looks().last().is_some_and(is_good)
             {
                 std::thread::sleep(PAUSE);
             }
         });
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::of(self.host, &self.shared.looks())
     }
 
     /// Does `work` and watches, from before it to after it.
@@ -95,17 +108,17 @@ impl Watcher {
 
     /// How the cores lay from `began` to `ended`; nothing when they were moved in the meantime, or nobody looked.
     pub(crate) fn placement(&self, began: u64, ended: u64) -> Option<Placement> {
-        self.limits.during(&self.shared.looks(), began, ended)
+        self.limits().during(&self.shared.looks(), began, ended)
     }
 
     /// The placement that figures are taken from, as far as this machine has shown it.
     pub(crate) fn wanted(&self) -> Placement {
-        self.limits.wanted(&self.shared.looks())
+        self.limits().wanted(&self.shared.looks())
     }
 
     /// What was seen, in words.
     pub(crate) fn summary(&self) -> String {
-        self.limits.summary(&self.shared.looks())
+        self.limits().summary(&self.shared.looks())
     }
 }
 
@@ -124,6 +137,8 @@ impl Drop for Watcher {
 struct Meeting {
     asked: Line,
     answered: Line,
+    /// Nanoseconds that the other thread took for the work.
+    worked: Line,
 }
 
 #[derive(Default)]
@@ -148,7 +163,7 @@ fn look_on(shared: &Shared) {
                     std::thread::park();
                     continue;
                 }
-                turn += ROUNDS * TIMES + 1;
+                turn += TURN;
                 if let Some(look) = look(&meeting, turn, other.thread()) {
                     shared.looks().push(look);
                 }
@@ -166,7 +181,7 @@ fn pin(core: usize) -> bool {
     sched_setaffinity(None, &set).is_ok()
 }
 
-/// Wakes the other thread and times how a number comes back; nothing when it is not there in time.
+/// Wakes the other thread, times how a number comes back and how fast both work at once; nothing when it is not there in time.
 fn look(meeting: &Meeting, turn: u64, other: &Thread) -> Option<Look> {
     let deadline = Instant::now() + PATIENCE;
     let ask = |number: u64| {
@@ -186,17 +201,37 @@ fn look(meeting: &Meeting, turn: u64, other: &Thread) -> Option<Look> {
         }
         lowest = lowest.min(begin.elapsed().as_nanos() as u64 / ROUNDS);
     }
-    Some(Look { at: now(), round: lowest })
+    meeting.asked.0.store(number + 1, Ordering::Release);
+    let mine = work();
+    until(&meeting.answered, Instant::now() + PATIENCE, |answered| answered == number + 1)?;
+    Some(Look { at: now(), round: lowest, work: [mine, meeting.worked.0.load(Ordering::Relaxed)] })
 }
 
-/// Gives back numbers as they come, until none comes.
+/// Nanoseconds that this core takes for some work at best: sums that keep it as busy as a core can be, of what its nearest cache holds.
+fn work() -> u64 {
+    static NUMBERS: [u64; 2048] = [1; 2048];
+    let time = |_| {
+        let begin = Instant::now();
+        for _ in 0..SUMS {
+            std::hint::black_box(std::hint::black_box(&NUMBERS).iter().sum::<u64>());
+        }
+        begin.elapsed().as_nanos() as u64
+    };
+    (0..GOES).map(time).min().unwrap_or(0)
+}
+
+/// Gives back numbers as they come, until none comes, and works at the last.
 fn answer(meeting: &Meeting) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answered = meeting.answered.0.load(Ordering::Relaxed);
         let Some(asked) = until(&meeting.asked, deadline, |asked| asked != answered) else { return };
+        let last = asked % TURN == TURN - 1;
+        if last {
+            meeting.worked.0.store(work(), Ordering::Relaxed);
+        }
         meeting.answered.0.store(asked, Ordering::Release);
-        if asked % (ROUNDS * TIMES + 1) == ROUNDS * TIMES {
+        if last {
             return;
         }
     }
@@ -237,12 +272,16 @@ mod tests {
             let (mut turn, mut met) = (0, Vec::new());
             // On a busy machine one of them is late now and then.
             while met.len() < 3 {
-                turn += ROUNDS * TIMES + 1;
+                turn += TURN;
                 met.extend(look(&meeting, turn, other.thread()));
             }
             over.store(true, Ordering::Release);
             other.thread().unpark();
-            assert!(met.is_sorted_by(|a, b| a.at < b.at) && met.iter().all(|look| look.round > 0), "{met:?}");
+            assert!(
+                met.is_sorted_by(|a, b| a.at < b.at)
+                    && met.iter().all(|look| look.round > 0 && look.work.iter().all(|work| *work > 0)),
+                "{met:?}"
+            );
         });
     }
 }

@@ -15,7 +15,29 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where the two cores of the measuring programs lie, and how long may be measured again for it.
 pub(crate) struct Watched {
     watcher: Option<Watcher>,
-    left: Duration,
+    budget: Budget,
+}
+
+/// Time that every measurement has an equal share of. What it does not need is there for those that follow.
+struct Budget {
+    share: Duration,
+    granted: Duration,
+    spent: Duration,
+}
+
+impl Budget {
+    fn new(whole: Duration, measurements: usize) -> Budget {
+        let share = whole / u32::try_from(measurements.max(1)).unwrap_or(u32::MAX);
+        Budget { share, granted: Duration::ZERO, spent: Duration::ZERO }
+    }
+
+    fn grant(&mut self) {
+        self.granted += self.share;
+    }
+
+    fn is_left(&self) -> bool {
+        self.spent < self.granted
+    }
 }
 
 /// One go at a measurement; nobody watches those that are not pinned.
@@ -24,9 +46,11 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Watched {
-    /// Starts to watch when the run is `pinned`. All that is measured again takes `left` at most.
-    pub(crate) fn new(pinned: bool, left: Duration) -> Watched {
-        Watched { watcher: if pinned { Watcher::start() } else { None }, left }
+    /// Starts to watch when the run is `pinned`. All that is measured again takes about `again`, of which each of so many measurements
+    /// has its share.
+    pub(crate) fn new(pinned: bool, again: Duration, measurements: usize) -> Watched {
+        let watcher = if pinned { Watcher::start() } else { None };
+        Watched { watcher, budget: Budget::new(again, measurements) }
     }
 
     /// Calls `attempt` until it says that it has enough, or there were enough of them; for what is not `pinned` once.
@@ -35,18 +59,19 @@ impl Watched {
         pinned: bool,
         mut attempt: impl FnMut(&Attempt<'_>) -> Result<bool, std::io::Error>,
     ) -> Result<(), std::io::Error> {
+        self.budget.grant();
         let watcher = self.watcher.as_ref().filter(|_| pinned);
         let one = Attempt { watcher };
         let mut enough = attempt(&one)?;
         let Some(watcher) = watcher else { return Ok(()) };
         for _ in 1..ATTEMPTS {
-            if enough || self.left.is_zero() {
+            if enough || !self.budget.is_left() {
                 break;
             }
             let begin = Instant::now();
             watcher.await_wanted(PATIENCE);
             enough = attempt(&one)?;
-            self.left = self.left.saturating_sub(begin.elapsed());
+            self.budget.spent += begin.elapsed();
         }
         Ok(())
     }
@@ -83,8 +108,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_measurement_has_a_share_of_the_time_and_what_others_left() {
+        let mut budget = Budget::new(Duration::from_secs(30), 10);
+        assert!(!budget.is_left());
+        budget.grant();
+        assert!(budget.is_left());
+        budget.spent += Duration::from_secs(8);
+        budget.grant();
+        assert!(!budget.is_left(), "those before took more than theirs");
+        budget.grant();
+        assert!(budget.is_left());
+    }
+
+    #[test]
     fn what_nobody_watches_is_measured_once_and_counts() {
-        let mut watched = Watched::new(false, Duration::MAX);
+        let mut watched = Watched::new(false, Duration::from_secs(60), 1);
         let mut attempts = 0;
         let measured = watched.until_enough(true, |attempt| {
             attempts += 1;

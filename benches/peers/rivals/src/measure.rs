@@ -11,7 +11,7 @@ const VALUES: [f32; 4] = [1.0, 2.0, 3.0, 4.0];
 /// Numbers of a request.
 pub(crate) const COUNT: usize = 3 * 224 * 224;
 /// Parts of a case, of equal length.
-pub(crate) const SLICES: usize = 10;
+pub(crate) const SLICES: usize = 20;
 /// Calls of a case at most.
 const MOST: usize = 200_000;
 /// Calls at least before them.
