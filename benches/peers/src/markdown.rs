@@ -45,7 +45,7 @@ of the client and of everything else that the system runs. RSS and PSS are those
 long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
 Client and server have a core each, where it does not say otherwise.
 
-The host of a virtual machine moves its cores about, and other guests run on the other hardware threads of its cores. So two more threads look twenty times
+The host of a virtual machine moves its cores about, and others whom it serves run on the other hardware threads of its cores. So two more threads look twenty times
 a second how long a cache line takes between the two cores, and some work on each. The cores are \"near\" when they share a cache and nobody else is on them,
 \"crowded\" when somebody is, the \"same core\" when they are two hardware threads of one, and \"apart\" when they share no cache. The figures of a row, as those
 of \"ours\", are what was measured while they were near. What was measured while they lay in another way stands in the column \"p50 elsewhere\", and what was
