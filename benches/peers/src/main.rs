@@ -27,7 +27,7 @@ use watched::Watched;
 
 const RUNS: usize = 3;
 /// How long a whole comparison may measure again what was not on cores that lay as wanted.
-const AGAIN: Duration = Duration::from_secs(240);
+const AGAIN: Duration = Duration::from_secs(180);
 const PACKAGES: [&str; 14] = [
     "fastapi",
     "uvicorn",
