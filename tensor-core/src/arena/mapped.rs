@@ -4,11 +4,12 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::budget::Budget;
 use super::claim::{Claim, Side};
 use super::control::Control;
+use super::exclusive::Exclusive;
 use super::header::{Header, SPARSE};
 use super::hints::SMALL;
 use super::layout::{Layout, Plan};
@@ -125,7 +126,7 @@ pub(crate) struct Arena {
     /// What is noted of the records that this process has taken, by slot.
     pub(super) takes: Takes,
     /// What this process will take next, where there are many slots.
-    pub(super) queue: Mutex<Queue>,
+    pub(super) queue: Exclusive<Queue>,
 }
 
 impl Arena {
@@ -184,7 +185,7 @@ impl Arena {
             max_attempts: MAX_ATTEMPTS,
             recoveries: RecoveryCounts::default(),
             takes: Takes::new(slots),
-            queue: Mutex::new(Queue::default()),
+            queue: Exclusive::default(),
         })
     }
 
@@ -413,14 +414,15 @@ impl Arena {
     #[inline]
     fn take_queued<T>(&self, take: impl FnOnce(&mut Queue) -> Option<T>) -> Option<Option<T>> {
         const AHEAD: usize = 4;
-        let mut queue = self.queue.try_lock().ok()?;
-        let taken = take(&mut queue);
-        // Of what comes soon the lines are fetched while others are worked on: its sender has them.
-        if let Some(slot) = queue.ahead(AHEAD) {
-            self.control.fetch(slot);
-            self.fetch_record(slot, Fetch::ToRead);
-        }
-        Some(taken)
+        self.queue.try_use(|queue| {
+            let taken = take(queue);
+            // Of what comes soon the lines are fetched while others are worked on: its sender has them.
+            if let Some(slot) = queue.ahead(AHEAD) {
+                self.control.fetch(slot);
+                self.fetch_record(slot, Fetch::ToRead);
+            }
+            taken
+        })
     }
 
     /// Begins to fetch the first lines of a slot's request.

@@ -14,6 +14,8 @@ mod claim;
 #[cfg(not(loom))]
 mod control;
 #[cfg(not(loom))]
+mod exclusive;
+#[cfg(not(loom))]
 mod failure;
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) mod fuzz;

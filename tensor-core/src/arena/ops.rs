@@ -18,13 +18,21 @@ use crate::wait::Look;
 const RETRIES: usize = 100;
 
 /// FREE -> LOANED for a free slot, looking from `start` on in ring order.
+#[inline]
 pub(crate) fn loan(
     shared: &impl Shared,
     me: ParticipantId,
     start: usize,
     look: Look,
 ) -> Option<(usize, Word)> {
-    let start = start % shared.slots();
+    let start = if start < shared.slots() { start } else { start % shared.slots() };
+    // Mostly it is the first.
+    let first = if shared.free_hints().has(start) { loan_slot(shared, me, start) } else { None };
+    if first.is_some() { first } else { loan_from(shared, me, start, look) }
+}
+
+#[inline(never)]
+fn loan_from(shared: &impl Shared, me: ParticipantId, start: usize, look: Look) -> Option<(usize, Word)> {
     if !shared.free_hints().is_none() {
         let hinted = loan_hinted(shared, me, start);
         if hinted.is_some() || look == Look::Hints {

@@ -34,13 +34,15 @@ impl<R: Record> Loan<R> {
     /// [`SendError`] gives the loan back: [`Error::MissingField`], [`Error::DimUnset`]; [`Error::Forked`],
     /// [`Error::Corrupt`].
     pub fn send(self) -> Result<(), SendError<Loan<R>>> {
-        if let Err(error) = self.record.parts().check_complete(R::SCHEMA) {
+        if let Err(error) = self.record.with_parts(|parts| parts.check_complete(R::SCHEMA)) {
             self.record.claim().arena().note_error(&error);
             return Err(SendError::new(error, Some(self)));
         }
-        let parts = self.record.parts();
-        carry_current(self.record.claim());
-        let sent = self.record.claim().publish(parts.presence(), |dim| parts.dim(dim), false, 0, None);
+        let claim = self.record.claim();
+        carry_current(claim);
+        let sent = self.record.with_parts(|parts| {
+            claim.publish(parts.presence(), |dim| parts.dim(dim), false, 0, None)
+        });
         sent.map_err(|error| SendError::new(error, None))
     }
 }

@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::arena::{Claim, Half};
 use crate::error::Error;
+use crate::schema::Schema;
 use crate::view::{RawParts, RawView, Record};
 
 /// The address of one half of a claimed slot.
@@ -29,19 +30,18 @@ pub(crate) unsafe fn parts_of(claim: &Claim, half: Half) -> RawParts {
 pub(crate) unsafe fn adopted_parts(claim: &Claim, half: Half) -> Result<RawParts, Error> {
     // SAFETY: passed on to the caller.
     let mut parts = unsafe { parts_of(claim, half) };
-    adopt(claim, half, &mut parts)?;
+    adopt(claim, half, &claim.arena().part(half).schema, &mut parts)?;
     Ok(parts)
 }
 
-/// Takes over presence and dimensions of one half of a claimed slot as the other side states them, read once.
+/// Takes over presence and dimensions of one half of a claimed slot, which has this schema, as the other side states them, read once.
 ///
 /// # Errors
 /// [`Error::Corrupt`] when what it states is not a complete record.
 #[inline]
-pub(super) fn adopt(claim: &Claim, half: Half, parts: &mut RawParts) -> Result<(), Error> {
-    let arena = claim.arena();
+pub(super) fn adopt(claim: &Claim, half: Half, schema: &Schema, parts: &mut RawParts) -> Result<(), Error> {
     let (presence, dims) = claim.read_record(half);
-    parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| garbled(claim, &error))
+    parts.adopt(schema, presence, dims).map_err(|error| garbled(claim, &error))
 }
 
 #[cold]
@@ -88,9 +88,14 @@ impl<R: Record> RefStore<R> {
     ///
     /// # Safety
     /// `R::SCHEMA` must be the schema of that half of the claim's arena, and the claim must live as long as the result.
+    #[inline]
     pub(crate) unsafe fn adopt(claim: &Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller.
-        let raw = unsafe { RawView::new(adopted_parts(claim, half)?) };
+        let mut parts = unsafe { parts_of(claim, half) };
+        // By the schema that the compiler knows: what the record has none of is then not looked for.
+        adopt(claim, half, R::SCHEMA, &mut parts)?;
+        // SAFETY: passed on to the caller.
+        let raw = unsafe { RawView::new(parts) };
         Ok(RefStore { store: R::__ref_store(raw) })
     }
 
@@ -123,6 +128,12 @@ impl<R: Record> MutRecord<R> {
 
     pub(crate) fn parts(&self) -> RawParts {
         self.view.parts()
+    }
+
+    /// As [`MutRecord::parts`], mostly without a copy.
+    #[inline]
+    pub(crate) fn with_parts<T>(&self, look: impl FnOnce(&RawParts) -> T) -> T {
+        R::__raw(&self.view.store).with_parts(look)
     }
 
     pub(crate) fn claim(&self) -> &Claim {
@@ -183,6 +194,7 @@ impl<R: Record> RefRecord<R> {
     ///
     /// # Safety
     /// `R::SCHEMA` must be the schema of that half of the claim's arena.
+    #[inline]
     pub(crate) unsafe fn adopt(claim: Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller; the claim is kept beside the view.
         let view = unsafe { RefStore::adopt(&claim, half) }?;

@@ -16,6 +16,10 @@ pub trait NestedRecords: Send + Sync + Sized {
     #[doc(hidden)]
     unsafe fn split_off<R: Record>(parts: &RawParts) -> Self;
 
+    /// Whether there are none.
+    #[doc(hidden)]
+    const IS_NONE: bool;
+
     /// Writes what their views know into what is known of the outer record.
     #[doc(hidden)]
     fn hand_over(&self, parts: &mut RawParts);
@@ -45,6 +49,8 @@ pub trait NestedRecords: Send + Sync + Sized {
 impl NestedRecords for () {
     #[inline]
     unsafe fn split_off<R: Record>(_: &RawParts) -> Self {}
+
+    const IS_NONE: bool = true;
 
     #[inline]
     fn hand_over(&self, _: &mut RawParts) {}
@@ -80,6 +86,8 @@ where
         // SAFETY: passed on to the caller.
         (Nested { store }, unsafe { Rest::split_off::<R>(parts) })
     }
+
+    const IS_NONE: bool = false;
 
     fn hand_over(&self, parts: &mut RawParts) {
         parts.take_over(&P::__raw(&self.0.store).parts(), P::SCHEMA, FIELD, DIM);
