@@ -1,5 +1,6 @@
 //! Holds on the receiver's side of neighbouring slots: a batch.
 
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -16,11 +17,23 @@ use crate::wait::Look;
 /// Claims on neighbouring slots, in the order of the slots, or on slots that are apart; at least one. Dropping it lets go of all of them that are still
 /// held, on any thread; in a forked child it does nothing.
 pub(crate) struct ClaimRun {
-    claims: Vec<Claim>,
+    /// Each has the address in `arena` without a count of its own: two steps less for each record. So none is dropped, and none leaves the run.
+    claims: Vec<ManuallyDrop<Claim>>,
+    arena: Arc<Arena>,
     is_apart: bool,
 }
 
 impl ClaimRun {
+    fn new(arena: &Arc<Arena>, taken: &[Seen], is_apart: bool) -> ClaimRun {
+        let claim = |seen: &Seen| {
+            // SAFETY: the copy is never dropped, as its claim is not, and is in reach only through a borrow of the run, which holds a
+            // count of the same arena for as long as it lives.
+            let arena = unsafe { std::ptr::read(arena) };
+            ManuallyDrop::new(Claim::new(arena, seen.slot, seen.word.generation(), Side::Receiver))
+        };
+        ClaimRun { claims: taken.iter().map(claim).collect(), arena: Arc::clone(arena), is_apart }
+    }
+
     /// Whether the records have to be copied to be side by side.
     pub(crate) fn is_apart(&self) -> bool {
         self.is_apart
@@ -31,13 +44,15 @@ impl Deref for ClaimRun {
     type Target = [Claim];
 
     fn deref(&self) -> &[Claim] {
-        &self.claims
+        let claims: *const [ManuallyDrop<Claim>] = self.claims.as_slice();
+        // SAFETY: `ManuallyDrop<Claim>` has the layout of `Claim`, and the slice lives as long as the borrow.
+        unsafe { &*(claims as *const [Claim]) }
     }
 }
 
 impl Drop for ClaimRun {
     fn drop(&mut self) {
-        let arena = self.claims[0].arena();
+        let arena = &self.arena;
         // Neighbours that became free, announced together.
         let mut freed: Range<usize> = 0..0;
         for claim in self.claims.iter().filter(|claim| claim.is_held()) {
@@ -96,9 +111,7 @@ impl Arena {
                 let noted = self.note_claim(seen.slot, seen.word, Side::Receiver, now);
                 noted.map_err(|error| garbled = Err(error)).is_ok()
             });
-            let claim =
-                |seen: &Seen| Claim::new(Arc::clone(self), seen.slot, seen.word.generation(), Side::Receiver);
-            let claims: Vec<Claim> = taken.iter().map(claim).collect();
+            let claims = ClaimRun::new(self, &taken, is_apart);
             if garbled.is_err() {
                 // A peer garbled one word; what others sent is there for the next look.
                 claims.iter().for_each(Claim::put_back);
@@ -113,7 +126,7 @@ impl Arena {
             } else {
                 self.note_run(claims.iter().map(Claim::slot));
             }
-            return Ok(Some(ClaimRun { claims, is_apart }));
+            return Ok(Some(claims));
         }
         Ok(None)
     }

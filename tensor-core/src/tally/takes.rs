@@ -50,16 +50,18 @@ impl Takes {
         let note = &self.notes[slot];
         match note.taken.load(Ordering::Relaxed) {
             0 => Taken::default(),
-            _ => note.end(),
+            taken => note.end(taken),
         }
     }
 }
 
 impl Note {
-    #[cold]
-    fn end(&self) -> Taken {
+    #[inline]
+    fn end(&self, taken: u64) -> Taken {
+        // No swap: nobody else touches it.
+        self.taken.store(0, Ordering::Relaxed);
         Taken {
-            taken: self.taken.swap(0, Ordering::Relaxed),
+            taken,
             waited: self.waited.load(Ordering::Relaxed),
             stands_for: self.stands_for.load(Ordering::Relaxed),
         }
