@@ -42,7 +42,6 @@ impl Claim {
     }
 
     /// What the other side states of a record: presence bits, and a function for its dimensions. Read once.
-    #[inline]
     pub(crate) fn read_record(&self, half: Half) -> (u64, impl Fn(usize) -> u64 + '_) {
         let arena = self.arena();
         let block = arena.control.block(self.slot());
@@ -60,7 +59,6 @@ impl Claim {
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
-    #[inline]
     pub(crate) fn publish(
         &self,
         presence: u64,

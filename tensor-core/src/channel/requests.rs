@@ -35,8 +35,7 @@ pub(crate) unsafe fn adopted_rows(
         // Where it stays, and completed there: a row is large for a copy.
         // SAFETY: passed on to the caller.
         rows.push(unsafe { parts_of(claim, Half::Request) });
-        let schema = &claim.arena().request().schema;
-        match adopt(claim, Half::Request, schema, rows.last_mut().expect("just pushed")) {
+        match adopt(claim, Half::Request, rows.last_mut().expect("just pushed")) {
             Ok(()) => {}
             Err(error) => {
                 rows.pop();
