@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use players::{part, play};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::unique;
 use tensorbridge::{
     Batching, Client, CopyReason, Error, Gather, Received, RemoteError, Sender, Server, Service, Tensor,
@@ -364,4 +365,68 @@ fn the_requests_of_a_killed_server_are_answered_one_by_one() {
     answered("batches_killed", &[1; 3], answer, |number, answer| {
         assert_eq!(answer.unwrap().number(), number as u32);
     });
+}
+
+/// A picture large enough that a limit on memory is felt.
+#[derive(Tensor)]
+#[tensor(name = "batches.picture")]
+struct Picture {
+    pixels: [u8; 1 << 24],
+}
+
+/// The answer to a picture.
+#[derive(Tensor)]
+#[tensor(name = "batches.brightness")]
+struct Brightness {
+    first: u8,
+}
+
+#[test]
+fn requests_that_there_is_no_memory_to_gather_are_there_for_the_next_look() {
+    const TEST: &str = "requests_that_there_is_no_memory_to_gather_are_there_for_the_next_look";
+    if part().is_none() {
+        // The limit is the process's.
+        return play(TEST, "serves", "").succeed();
+    }
+    let name = unique("batches_no_memory");
+    let service = Service::<Picture, Brightness>::builder(&name)
+        .slots(4)
+        .sparse(true)
+        .ring_order(true)
+        .create()
+        .unwrap();
+    let server = Server::<Picture, Brightness>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    let client = Client::<Picture, Brightness>::builder(&name).timeout(PATIENCE).connect().unwrap();
+    std::thread::scope(|scope| {
+        let call = |value: u8| {
+            let mut picture = client.loan().unwrap();
+            picture.pixels_mut().fill(value);
+            scope.spawn(move || assert_eq!(picture.call().unwrap().first(), value))
+        };
+        let first = call(1);
+        let hole = client.loan().unwrap();
+        let calls = [first, call(2)];
+        while service.metrics().phases.ready < 2 {
+            std::thread::yield_now();
+        }
+        let batching = Batching::up_to(2).gather(Gather::Always);
+        let used = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = used.split(' ').next().unwrap().parse().unwrap();
+        let before = getrlimit(Resource::As);
+        let limit = pages * rustix::param::page_size() as u64 + (8 << 20);
+        setrlimit(Resource::As, Rlimit { current: Some(limit), ..before }).unwrap();
+        let error = server.receive_many(batching).map(drop).unwrap_err();
+        setrlimit(Resource::As, before).unwrap();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        let mut run = server.receive_many(batching).unwrap();
+        assert_eq!(run.len(), 2);
+        let (pictures, replies) = run.split();
+        for (row, picture) in pictures.iter().enumerate() {
+            replies.row_mut(row).set_first(picture.pixels()[0]);
+        }
+        run.reply().unwrap();
+        drop(hole);
+        calls.into_iter().for_each(|call| call.join().unwrap());
+    });
+    assert_eq!(service.free_slots(), 4);
 }

@@ -153,7 +153,7 @@ fn a_service_refuses_to_drop_requests() {
     let name = unique("full.service");
     let _service = Service::<Number, Number>::builder(&name).slots(2).create().unwrap();
     let error = Calls::builder(&name).when_full(WhenFull::DropOldest).connect().map(drop).unwrap_err();
-    assert!(matches!(&error, Error::Refused { reason, .. } if reason.contains("one-way")), "{error}");
+    assert!(matches!(&error, Error::WrongKind { reason, .. } if reason.contains("one-way")), "{error}");
 }
 
 /// Senders that drop the oldest and receivers, all at once: of what every sender sent, each record is received once or was

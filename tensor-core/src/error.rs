@@ -99,13 +99,25 @@ pub enum Error {
         /// This process's user.
         expected: u32,
     },
-    /// The host turned this process away, or a role does not fit.
+    /// The host turned this process away.
     #[error("the host of `{name}` refused: {reason}")]
     Refused {
         /// The name.
         name: String,
         /// Why.
         reason: String,
+    },
+    /// An arena cannot have this many slots.
+    #[error("`{name}` cannot have {found} slots: expected {min}..={max}")]
+    InvalidSlots {
+        /// The name of the arena.
+        name: String,
+        /// The number found.
+        found: usize,
+        /// The fewest there can be.
+        min: usize,
+        /// The most there can be.
+        max: usize,
     },
     /// The directory of the meeting points cannot be used.
     #[error("{} cannot hold meeting points: {reason}; set TENSORBRIDGE_DIR to a private directory", path.display())]
@@ -280,6 +292,15 @@ pub enum Error {
         found: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+
+    /// Something was asked of an arena, or of a record, that is not of the kind that offers it.
+    #[error("`{name}` {reason}")]
+    WrongKind {
+        /// The name of the arena, or of the record's schema.
+        name: String,
+        /// What it is instead, and what to do.
+        reason: String,
     },
 
     /// A wait reached its deadline.
@@ -492,6 +513,7 @@ codes! {
     Refused => "TB208", "ConnectionError";
     BadDirectory => "TB209", "OSError";
     NameBusy => "TB210", "TimeoutError";
+    InvalidSlots => "TB211", "ValueError";
     OutOfMemory => "TB301", "MemoryError";
     TooManyFiles => "TB302", "OSError";
     Full => "TB303", "TimeoutError";
@@ -511,6 +533,7 @@ codes! {
     BadDescriptor => "TB412", "ValueError";
     PartlyPresent => "TB413", "ValueError";
     BadTraceparent => "TB414", "ValueError";
+    WrongKind => "TB415", "TypeError";
     Timeout => "TB501", "TimeoutError";
     HostDied => "TB502", "ConnectionError";
     WorkerDied => "TB503", "ConnectionError";

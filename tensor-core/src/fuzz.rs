@@ -60,7 +60,7 @@ fn arenas() -> Arenas {
 #[must_use]
 pub fn header(bytes: &[u8]) -> bool {
     static HOST: LazyLock<Arena> =
-        LazyLock::new(|| Arena::create("fuzz", plan(), 0, 0).expect("memory for an arena"));
+        LazyLock::new(|| Arena::create("fuzz", plan(), 0, 0, &mut || Ok(())).expect("memory for an arena"));
     match crate::arena::fuzz::attach_with(&HOST, bytes) {
         Ok(attached) => {
             assert!(attached.has_layout_of(&HOST));
@@ -175,7 +175,9 @@ mod tests {
     fn golden(target: &str) -> Vec<u8> {
         match target {
             "schema" => plan().request.encode(),
-            "header" => crate::arena::fuzz::golden_header(&Arena::create("fuzz", plan(), 0, 0).unwrap()),
+            "header" => crate::arena::fuzz::golden_header(
+                &Arena::create("fuzz", plan(), 0, 0, &mut || Ok(())).unwrap(),
+            ),
             "slot_word" => crate::arena::fuzz::golden_word(),
             "handshake" => crate::peer::fuzz::golden(),
             "block" => {

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
-use tensor_core::metrics;
+use tensor_core::{Error, metrics};
 
 use crate::errors::raise;
 use crate::wait::{detached, timeout as seconds};
@@ -277,12 +277,13 @@ impl Probe {
         Ok(Probe { inner: Mutex::new(Some(probe.append_to(path).map_err(raise)?)) })
     }
 
-    /// Ends the stream.
+    /// Ends the stream. In a forked child it does nothing.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         let probe = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match probe {
-            Some(probe) => py.detach(|| probe.stop()).map_err(raise),
-            None => Ok(()),
+        match py.detach(|| probe.map(|probe| probe.stop())) {
+            // What a child closes changes nothing, and is no mistake of its.
+            None | Some(Ok(()) | Err(Error::Forked)) => Ok(()),
+            Some(Err(error)) => Err(raise(error)),
         }
     }
 }

@@ -215,7 +215,7 @@ impl Held {
 
     /// The row of a run that `row` stands for, which counts from the end when it is negative.
     fn row_at(&self, row: isize) -> PyResult<usize> {
-        let records = self.run.ok_or_else(|| self.refusal("it is a record alone: only a run has rows"))?;
+        let records = self.run.ok_or_else(|| self.refusal("is a record alone: only a run has rows"))?;
         let from_end = if row < 0 { row + records as isize } else { row };
         usize::try_from(from_end)
             .ok()
@@ -224,11 +224,11 @@ impl Held {
     }
 
     fn refusal(&self, reason: &str) -> PyErr {
-        raise(Error::Refused { name: self.schema.name().to_owned(), reason: reason.to_owned() })
+        raise(Error::WrongKind { name: self.schema.name().to_owned(), reason: reason.to_owned() })
     }
 
     fn refuse(&self, what: &str) -> PyErr {
-        self.refusal(&format!("only a record that was loaned {what}"))
+        self.refusal(&format!("was not loaned for that: only a record that was loaned {what}"))
     }
 
     /// What a call with any other record says.

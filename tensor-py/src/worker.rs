@@ -45,16 +45,17 @@ impl Worker {
         failure.map(raise)
     }
 
-    /// Asks it to finish what it is doing and stop, and does not wait for that.
+    /// Asks it to finish what it is doing and stop, and does not wait for that. In a forked child it does nothing.
     fn ask_to_stop(&self) {
         let _ = self.with(service::Worker::ask_to_stop);
     }
 
-    /// Stops it and waits for that; whether it stopped by itself.
+    /// Stops it and waits for that; whether it stopped by itself. In a forked child it does nothing.
     fn stop(&self, py: Python<'_>) -> PyResult<bool> {
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         match py.detach(|| worker.map(service::Worker::stop)) {
-            None | Some(Ok(_)) => Ok(true),
+            // What a child closes changes nothing, and is no mistake of its.
+            None | Some(Ok(_) | Err(Error::Forked)) => Ok(true),
             Some(Err(Error::WorkerExited { .. })) => Ok(false),
             Some(Err(error)) => Err(raise(error)),
         }

@@ -262,7 +262,7 @@ def test_one_request_of_a_run_can_fail_alone(hosts: Hosts, name: str) -> None:
                 answer.fail(row, KeyError("no such number"))
         with pytest.raises(IndexError):
             answer.fail(3, "there is no such row")
-        with pytest.raises(tb.Refused):
+        with pytest.raises(tb.WrongKind):
             asked.fail(0, "a request does not fail")
 
     calls = Calls(name, numbers(3))

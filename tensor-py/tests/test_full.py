@@ -80,7 +80,7 @@ def test_a_record_that_its_sender_still_reads_is_passed_over(hosts: Hosts, name:
 
 def test_what_makes_no_sense_is_refused(hosts: Hosts, name: str) -> None:
     hosts.service(name, Number, Number)
-    with pytest.raises(tb.Refused, match="one-way channels"):
+    with pytest.raises(tb.WrongKind, match="one-way channels"):
         tb.Client(name, Number, Number, when_full="drop_oldest")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="when_full is"):
         tb.Client(name, Number, Number, when_full="never")  # type: ignore[call-overload]

@@ -6,13 +6,16 @@ import copy
 import multiprocessing
 import os
 import pickle
+import signal
+import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorbridge as tb
-from conftest import Hosts, answering
+from conftest import PROGRAMS, Hosts, answering, eventually
 from records import Image, Number
 
 
@@ -22,6 +25,8 @@ def in_child(work: Callable[[], object]) -> str:
     child = os.fork()
     if child == 0:
         said = "?"
+        # One that waits for a thread of its parent's would wait for good.
+        signal.alarm(60)
         try:
             work()
             said = "fine"
@@ -108,6 +113,42 @@ def test_a_host_in_a_forked_child(hosts: Hosts, name: str) -> None:
     with tb.Sender(name, Number) as sender, tb.Receiver(name, Number) as receiver:
         sender.send(value=1)
         assert receiver.receive().value.item() == 1
+
+
+def raised() -> int:
+    """What has been written to the eventfds of this process and nobody has read."""
+    texts = [path.read_text() for path in Path("/proc/self/fdinfo").iterdir() if path.exists()]
+    lines = [line.split() for text in texts for line in text.splitlines() if line.startswith("eventfd-count:")]
+    return sum(int(count, 16) for _, count in lines)
+
+
+def test_a_service_with_workers_in_a_forked_child(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SERVICE", name)
+    monkeypatch.setenv("TEST_NOTES", str(tmp_path / "notes"))
+    with tb.Service(name, Number, Number, slots=4) as service:
+        service.spawn([sys.executable, str(PROGRAMS / "services.py"), "worker", "1"])
+        before = raised()
+
+        def leave() -> None:
+            with service:
+                sys.exit()
+
+        assert "SystemExit" in in_child(leave)
+        assert raised() == before, "the supervisor was not woken"
+        (health,) = service.workers()
+        assert health == tb.WorkerHealth("ready", health.pid, 0, None)
+        with tb.Client(name, Number, Number) as client:
+            assert int(client.call(value=0).value) == health.pid
+
+
+def test_a_probe_in_a_forked_child(hosts: Hosts, name: str, tmp_path: Path) -> None:
+    hosts.channel(name, Number)
+    file = tmp_path / "seen.jsonl"
+    with tb.Probe(name, file, interval=0.01) as probe:
+        assert eventually(lambda: file.exists() and file.read_text().count("\n") > 1)
+        assert in_child(probe.stop) == "fine"
+        lines = file.read_text().count("\n")
+        assert eventually(lambda: file.read_text().count("\n") > lines)
 
 
 def spawned(client: tb.Client[Number, Number], sender: Any, queue: Any) -> None:

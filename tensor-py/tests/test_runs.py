@@ -89,7 +89,7 @@ def test_a_row_is_a_record_of_its_own_and_keeps_the_run(hosts: Hosts, name: str)
         assert row.pixels.data_ptr == run.pixels.data_ptr + 480
         with pytest.raises(IndexError, match="row 3 of a run of 3"):
             run.row(3)
-        with pytest.raises(tb.Refused, match="record alone"):
+        with pytest.raises(tb.WrongKind, match="record alone"):
             row.row(0)
         run.release()
         assert channel.free_slots == 5

@@ -119,7 +119,7 @@ mod tests {
 
     fn host() -> Arena {
         let plan = Plan { slots: 20, request: schema("attach.request"), reply: Some(schema("attach.reply")) };
-        Arena::create("attach", plan, 0, 0).unwrap()
+        Arena::create("attach", plan, 0, 0, &mut || Ok(())).unwrap()
     }
 
     fn attach(control: OwnedFd, data: OwnedFd) -> Result<Arena, Error> {

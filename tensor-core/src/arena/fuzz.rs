@@ -86,8 +86,9 @@ impl Arena {
 
 /// A host and two participants, numbers 2 and 3, as three processes see the arena.
 pub(crate) fn attached(plan: Plan, flags: u32, max_attempts: u32) -> [Arc<Arena>; 3] {
-    let host =
-        Arena::create("fuzz", plan, flags, 0).expect("memory for an arena").with_max_attempts(max_attempts);
+    let host = Arena::create("fuzz", plan, flags, 0, &mut || Ok(()))
+        .expect("memory for an arena")
+        .with_max_attempts(max_attempts);
     let attach = |me| {
         host.enter(me, std::process::id(), 1);
         let [control, data] = host.fds().map(|fd| fd.try_clone_to_owned().expect("a descriptor"));

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::layout::{ABI, Layout, PARTICIPANTS, Plan};
 use crate::error::Error;
-use crate::memory::user_id;
+use crate::memory::{precise_monotonic_ns, user_id};
 
 const MAGIC: [u8; 8] = *b"TBARENA\n";
 
@@ -44,7 +44,7 @@ pub(crate) struct Header {
     pub(crate) reply_schema_len: u64,
     pub(crate) host_pid: u32,
     pub(crate) host_uid: u32,
-    /// Nanoseconds since 1970.
+    /// When it was made, in nanoseconds of the machine's monotonic clock: that of the day is set now and then.
     pub(crate) created: u64,
     /// The name of the meeting point, padded with zeros.
     pub(crate) name: [u8; 64],
@@ -57,8 +57,6 @@ impl Header {
     pub(crate) fn new(name: &str, plan: &Plan, layout: &Layout, flags: u32, epoch: [u8; 16]) -> Header {
         let mut padded = [0; 64];
         padded[..name.len()].copy_from_slice(name.as_bytes());
-        let since_1970 =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Header {
             magic: MAGIC,
             abi: ABI,
@@ -78,7 +76,7 @@ impl Header {
             reply_schema_len: layout.reply_schema_len as u64,
             host_pid: std::process::id(),
             host_uid: user_id(),
-            created: since_1970.as_nanos() as u64,
+            created: precise_monotonic_ns(),
             name: padded,
             slots_per_client: 0,
             reserved: 0,

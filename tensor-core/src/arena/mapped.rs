@@ -133,16 +133,22 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// New memory for an arena that this process hosts. `slots_per_client` is how many slots of a service each client may hold at
-    /// once; 0 for as many as there are.
+    /// once; 0 for as many as there are. `look_around` is called while the memory is made and ends that with its error.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::InvalidSchema`], [`Error::Io`].
-    pub(crate) fn create(name: &str, plan: Plan, flags: u32, slots_per_client: u32) -> Result<Arena, Error> {
+    /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::InvalidSchema`], [`Error::Io`], those of `look_around`.
+    pub(crate) fn create(
+        name: &str,
+        plan: Plan,
+        flags: u32,
+        slots_per_client: u32,
+        look_around: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Arena, Error> {
         let layout = Layout::of(&plan)?;
         let data_options = SegmentOptions { sparse: flags & SPARSE != 0 };
-        let control =
-            Segment::create("tensorbridge-control", layout.control_size, SegmentOptions::default())?;
-        let data = Segment::create("tensorbridge-data", layout.data_size, data_options)?;
+        let mut segment = |label, size, options| Segment::create(label, size, options, look_around);
+        let control = segment("tensorbridge-control", layout.control_size, SegmentOptions::default())?;
+        let data = segment("tensorbridge-data", layout.data_size, data_options)?;
         let header = Header { slots_per_client, ..Header::new(name, &plan, &layout, flags, random_bytes()?) };
         let control = Control::new(control, layout);
         control.publish(

@@ -30,12 +30,14 @@ pub struct Copied {
 
 impl Batch {
     /// # Errors
-    /// [`Error::InvalidSchema`] when `max` records exceed the address space; [`Error::OutOfMemory`].
+    /// [`Error::InvalidSchema`] when `max` records exceed the address space; [`Error::OutOfMemory`]. The requests are put back for the
+    /// next look then.
     pub(crate) fn new(claims: ClaimRun, scratches: &Scratches, max: usize) -> Result<Batch, Error> {
         let arena = claims[0].arena();
         // No run is longer than the arena, whatever a program allows.
         let max = max.min(arena.slots());
-        let scratch = if claims.is_apart() { Some(scratches.take(arena, max)?) } else { None };
+        let scratch = if claims.is_apart() { scratches.take(arena, max).map(Some) } else { Ok(None) };
+        let scratch = scratch.inspect_err(|_| claims.iter().for_each(Claim::put_back))?;
         Ok(Batch { claims, scratch })
     }
 

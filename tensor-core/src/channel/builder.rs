@@ -69,9 +69,13 @@ impl<E: Connect> EndpointBuilder<E> {
     /// Connects, waiting for the host to appear.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::SchemaMismatch`], [`Error::AbiMismatch`], [`Error::NotTensorbridge`],
-    /// [`Error::WrongUser`], [`Error::BadSegment`], [`Error::Refused`], [`Error::TooManyFiles`], and those of the meeting
-    /// directory. A client that would drop requests ([`WhenFull::DropOldest`]) is refused.
+    /// - The name: [`Error::InvalidName`]; [`Error::NotFound`] when nobody hosts it in time, [`Error::Timeout`] when its host does not
+    ///   answer; [`Error::NotTensorbridge`], [`Error::Refused`], [`Error::BadDirectory`], [`Error::WrongUser`].
+    /// - What is hosted: [`Error::WrongKind`] when it is a service and not a channel, or the reverse; [`Error::SchemaMismatch`],
+    ///   [`Error::AbiMismatch`], [`Error::SchemaForm`], [`Error::BadSegment`].
+    /// - This process: [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::Io`].
+    ///
+    /// A client that would drop requests ([`WhenFull::DropOldest`]) is [`Error::WrongKind`] too.
     pub fn connect(self) -> Result<E, Error> {
         let expected = E::expected();
         let service = expected.reply.is_some();

@@ -58,18 +58,18 @@ impl Endpoint {
         look_around: LookAround<'_>,
     ) -> Result<Endpoint, Error> {
         let Options { name, timeout, strategy, terms } = options;
-        let refused = |reason: &str| Error::Refused { name: name.clone(), reason: reason.to_owned() };
+        let wrong_kind = |reason: &str| Error::WrongKind { name: name.clone(), reason: reason.to_owned() };
         if service && terms.when_full == WhenFull::DropOldest {
-            return Err(refused(
-                "it is a service, and DropOldest is for one-way channels: a request has a caller who waits for its answer; \
+            return Err(wrong_kind(
+                "is a service, and DropOldest is for one-way channels: a request has a caller who waits for its answer; \
                  use Block or Reject",
             ));
         }
         let arena = attach(name, role, expected, *timeout, look_around)?;
         if arena.reply().is_some() != service {
-            return Err(refused(match service {
-                true => "it is a one-way channel: use a Sender or a Receiver",
-                false => "it is a service: use a Client or a Server",
+            return Err(wrong_kind(match service {
+                true => "is a one-way channel: use a Sender or a Receiver",
+                false => "is a service: use a Client or a Server",
             }));
         }
         tracing::debug!(target: "tensorbridge", arena = name, ?role, slots = arena.slots(), "connected");
@@ -511,7 +511,7 @@ mod tests {
             };
             connect(service).map(drop).unwrap();
             let error = connect(!service).map(drop).unwrap_err();
-            assert!(matches!(error, Error::Refused { .. }), "{error}");
+            assert!(matches!(error, Error::WrongKind { .. }), "{error}");
         }
     }
 }

@@ -62,16 +62,15 @@ impl Hosted {
             return Err(Error::InvalidName { name: options.name.clone() });
         }
         if !SLOTS.contains(&options.slots) {
-            let (least, most) = (*SLOTS.start(), *SLOTS.end());
-            return Err(Error::BadSegment {
-                reason: format!("{} slots were asked for, expected {least} to {most}", options.slots),
-            });
+            let (min, max) = (*SLOTS.start(), *SLOTS.end());
+            return Err(Error::InvalidSlots { name: options.name.clone(), found: options.slots, min, max });
         }
         for schema in [Some(&request), reply.as_ref()].into_iter().flatten() {
             schema.validate()?;
         }
         let plan = Plan { slots: options.slots, request, reply };
-        let arena = Arena::create(&options.name, plan, options.flags, options.slots_per_client)?;
+        let (flags, slots_per_client) = (options.flags, options.slots_per_client);
+        let arena = Arena::create(&options.name, plan, flags, slots_per_client, &mut *look_around)?;
         let arena = arena.with_max_attempts(options.max_attempts.max(1));
         let host = Host::start(arena, options.timeout, look_around)?;
         probe_if_asked(&options.name);
@@ -166,8 +165,9 @@ impl<R: Record> ChannelBuilder<R> {
     /// Makes the arena and takes the name.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::NameBusy`], [`Error::InvalidName`], [`Error::OutOfMemory`], [`Error::TooManyFiles`],
-    /// [`Error::BadDirectory`], [`Error::WrongUser`], [`Error::InvalidSchema`], [`Error::Io`].
+    /// [`Error::NameTaken`], [`Error::NameBusy`], [`Error::InvalidName`], [`Error::InvalidSlots`], [`Error::OutOfMemory`],
+    /// [`Error::TooManyFiles`], [`Error::BadDirectory`], [`Error::WrongUser`], [`Error::NotTensorbridge`] when something else is in
+    /// the way of the name, [`Error::InvalidSchema`], [`Error::Io`].
     pub fn create(self) -> Result<Channel<R>, Error> {
         let hosted = Hosted::create(&self.options, R::SCHEMA.clone(), None, &mut || Ok(()))?;
         Ok(Channel { hosted, record: PhantomData })

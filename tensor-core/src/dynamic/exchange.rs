@@ -90,7 +90,7 @@ impl DynExchange {
     /// for that is added to `copied`.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the two records are not those of one exchange, which are let go of; [`Error::Forked`],
+    /// [`Error::WrongKind`] when the two records are not those of one exchange, which are let go of; [`Error::Forked`],
     /// [`Error::Corrupt`], and the other callers have their answers then.
     pub fn answer(self, copied: &mut Copied) -> Result<(), Error> {
         let (lease, aliased) = self.lease()?;
@@ -125,9 +125,10 @@ impl DynExchange {
     /// The lease, and the fields that views lead to, one bit each; `None` when nothing but this exchange leads to the lease.
     fn lease(&self) -> Result<(Arc<Lease>, Option<u64>), Error> {
         if !self.request.is_answered_by(&self.reply) {
-            let reason =
-                "only a run of requests is answered, by the run of replies that came with it".to_owned();
-            return Err(Error::Refused { name: self.request.schema().name().to_owned(), reason });
+            let reason = "is not what was asked and its reply: only a run of requests is answered, by the run of replies that \
+                          came with it"
+                .to_owned();
+            return Err(Error::WrongKind { name: self.request.schema().name().to_owned(), reason });
         }
         let lease = Arc::clone(self.request.lease());
         // The two records' references and the one just made.

@@ -1,5 +1,5 @@
 //! Memory that several processes share, and what else the operating system is asked for: sealed memfds, mapped once; the
-//! flag that a fork wipes; whether a process has ended; the clock; child processes.
+//! flag that a fork wipes, and threads that a forked child has not; whether a process has ended; the clock; child processes.
 
 #[cfg(connects)]
 mod available;
@@ -15,11 +15,13 @@ mod process;
 mod segment;
 #[cfg(connects)]
 mod system;
+mod thread;
 #[cfg(not(connects))]
 mod unsupported;
 
 pub(crate) use fetch::Fetch;
 pub(crate) use per_process::PerProcess;
+pub(crate) use thread::OwnThread;
 #[cfg(not(connects))]
 pub(crate) use unsupported::{
     Alarm, Attended, ForkFlag, Process, Segment, command_of, identity, monotonic_ns, precise_monotonic_ns,

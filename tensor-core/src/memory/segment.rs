@@ -8,7 +8,7 @@ use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
     memfd_create,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 
 use super::SegmentOptions;
@@ -18,6 +18,12 @@ use crate::error::Error;
 /// What keeps every process's mapping valid for good: nobody can resize the file or take these seals off again.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
+/// How much memory is asked for at once: a moment's work, after which the program may look around.
+const CHUNK: u64 = 64 << 20;
+
+/// How little is asked for at once where signals keep coming.
+const LEAST_CHUNK: u64 = 64 << 10;
+
 /// Shared memory, mapped readable and writable. The mapping goes when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -26,11 +32,17 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// New memory of `size` bytes, zeroed and sealed, that exists for as long as a process holds it.
+    /// New memory of `size` bytes, zeroed and sealed, that exists for as long as a process holds it. `look_around` is called now
+    /// and then while it is made, and ends that with its error.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::Io`].
-    pub(crate) fn create(label: &str, size: usize, options: SegmentOptions) -> Result<Segment, Error> {
+    /// [`Error::OutOfMemory`], [`Error::TooManyFiles`], [`Error::Io`], those of `look_around`.
+    pub(crate) fn create(
+        label: &str,
+        size: usize,
+        options: SegmentOptions,
+        look_around: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Segment, Error> {
         let refused = |errno: Errno| match errno {
             Errno::MFILE | Errno::NFILE => Error::TooManyFiles { what: "shared memory" },
             errno => Error::OutOfMemory { bytes: size, reason: errno.to_string() },
@@ -44,10 +56,11 @@ impl Segment {
         }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = memfd_create(label, flags).map_err(refused)?;
-        ftruncate(&fd, size as u64).map_err(refused)?;
+        retry_on_intr(|| ftruncate(&fd, size as u64)).map_err(refused)?;
         if !options.sparse {
             // Without it a limit on shared memory would show later, as SIGBUS in whoever touches the page.
-            fallocate(&fd, FallocateFlags::empty(), 0, size as u64).map_err(refused)?;
+            let allocate = |start, length| fallocate(&fd, FallocateFlags::empty(), start, length);
+            in_chunks(size as u64, look_around, allocate, refused)?;
         }
         fcntl_add_seals(&fd, SEALS)
             .map_err(|errno| Error::Io { what: "sealing memory", source: errno.into() })?;
@@ -154,13 +167,68 @@ impl Segment {
     }
 }
 
+/// Allocates `size` bytes, a chunk at a time, looking around before each. A kernel before 6.10 gives a chunk up at any signal and takes
+/// back what it had of it, so the next attempt is at a smaller one: a timer that ticks every millisecond must not keep it for good.
+fn in_chunks(
+    size: u64,
+    look_around: &mut dyn FnMut() -> Result<(), Error>,
+    mut allocate: impl FnMut(u64, u64) -> Result<(), Errno>,
+    refused: impl Fn(Errno) -> Error,
+) -> Result<(), Error> {
+    let (mut start, mut chunk) = (0, CHUNK);
+    while start < size {
+        look_around()?;
+        let length = chunk.min(size - start);
+        match allocate(start, length) {
+            Ok(()) => start += length,
+            Err(Errno::INTR) => chunk = (chunk / 2).max(LEAST_CHUNK),
+            Err(errno) => return Err(refused(errno)),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn create(size: usize) -> Result<Segment, Error> {
+        Segment::create("test", size, SegmentOptions::default(), &mut || Ok(()))
+    }
+
+    /// As a kernel before 6.10 has it, under a timer that ticks more often than a large chunk takes.
+    #[test]
+    fn signals_while_memory_is_allocated_are_no_lack_of_memory() {
+        let (size, mut ticks, mut done) = (3 * CHUNK + 4096, 0, 0);
+        let allocate = |start: u64, length: u64| {
+            ticks += 1;
+            if length > 1 << 20 || ticks % 3 == 0 {
+                return Err(Errno::INTR);
+            }
+            assert_eq!(start, done);
+            done += length;
+            Ok(())
+        };
+        in_chunks(size, &mut || Ok(()), allocate, |errno| panic!("{errno}")).unwrap();
+        assert_eq!(done, size);
+    }
+
+    #[test]
+    fn a_program_that_looks_around_ends_the_making_of_memory() {
+        let mut looks = 0;
+        let mut look_around = || {
+            looks += 1;
+            if looks == 2 { Err(Error::Interrupted) } else { Ok(()) }
+        };
+        let size = 2 * CHUNK as usize;
+        let error = Segment::create("test", size, SegmentOptions::default(), &mut look_around).unwrap_err();
+        assert!(matches!(error, Error::Interrupted), "{error}");
+        assert_eq!(looks, 2);
+    }
+
     #[test]
     fn two_mappings_of_one_segment_are_the_same_memory() {
-        let first = Segment::create("test", 8192, SegmentOptions::default()).unwrap();
+        let first = create(8192).unwrap();
         let fd = first.fd().try_clone_to_owned().unwrap();
         let second = Segment::open(fd, Some(8192), SegmentOptions::default()).unwrap();
         assert_ne!(first.base(), second.base());
@@ -175,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_segment_cannot_be_resized() {
-        let segment = Segment::create("test", 8192, SegmentOptions::default()).unwrap();
+        let segment = create(8192).unwrap();
         assert_eq!(ftruncate(segment.fd(), 4096), Err(Errno::PERM));
         assert_eq!(ftruncate(segment.fd(), 16384), Err(Errno::PERM));
         assert_eq!(fcntl_add_seals(segment.fd(), SealFlags::WRITE), Err(Errno::PERM));
@@ -224,7 +292,7 @@ mod tests {
 
     #[test]
     fn memory_that_is_not_to_be_had_is_a_typed_error() {
-        let error = Segment::create("test", 1 << 50, SegmentOptions::default()).unwrap_err();
+        let error = create(1 << 50).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { bytes, .. } if bytes == 1 << 50), "{error}");
     }
 }

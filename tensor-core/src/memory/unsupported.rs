@@ -19,7 +19,12 @@ pub(crate) fn unsupported(what: &str) -> Error {
 pub(crate) enum Segment {}
 
 impl Segment {
-    pub(crate) fn create(_: &str, _: usize, _: SegmentOptions) -> Result<Segment, Error> {
+    pub(crate) fn create(
+        _: &str,
+        _: usize,
+        _: SegmentOptions,
+        _: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<Segment, Error> {
         Err(unsupported("shared memory"))
     }
 

@@ -106,14 +106,13 @@ impl Metrics {
             name,
             count: sum(&|row| row.errors(code)),
         });
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let created = Duration::from_nanos(header.created);
+        let at = Duration::from_nanos(precise_monotonic_ns());
         Metrics {
             name: arena.name().to_owned(),
             kind: kind_of(arena),
             epoch: header.epoch_text(),
-            at: Duration::from_nanos(precise_monotonic_ns()),
-            covers: since_1970.unwrap_or_default().saturating_sub(created),
+            at,
+            covers: at.saturating_sub(Duration::from_nanos(header.created)),
             slots: arena.slots(),
             phases: phases_of(arena),
             sent: arena.sent(),
@@ -229,6 +228,16 @@ mod tests {
             Schema::new(name, 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]).unwrap()
         };
         Plan { slots: 4, request: schema("metrics.request"), reply: Some(schema("metrics.reply")) }
+    }
+
+    /// A clock that somebody sets would make rates of a first reading wrong.
+    #[test]
+    fn a_first_reading_covers_the_time_since_the_arena_was_made_by_the_clock_it_was_read_by() {
+        let [host, client, _] = attached(plan(), 0, 3);
+        let readings = [&host, &client, &host].map(|arena| Metrics::read(arena));
+        let made = readings.each_ref().map(|seen| seen.at - seen.covers);
+        assert!(made[0] > Duration::ZERO && made.iter().all(|moment| *moment == made[0]), "{made:?}");
+        assert!(readings[0].covers > Duration::ZERO);
     }
 
     proptest! {

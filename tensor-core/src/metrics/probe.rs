@@ -6,14 +6,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::json::Object;
 use super::{Metrics, Residency};
 use crate::arena::{Arena, Expected};
 use crate::error::Error;
-use crate::memory::PerProcess;
+use crate::memory::{OwnThread, PerProcess};
 use crate::peer::{Role, attach};
 
 /// The environment variable that names a file: every process in whose environment it is appends to that file what happens in
@@ -29,7 +28,8 @@ pub struct ProbeBuilder {
     window: Duration,
 }
 
-/// A thread that writes what happens in an arena, as a stream of JSON lines; dropping it ends the stream.
+/// A thread that writes what happens in an arena, as a stream of JSON lines; dropping it ends the stream, except in
+/// a forked child.
 ///
 /// Each line is one object: that of [`Metrics::to_json`] for the sliding window that ends now, with the writing process's
 /// `pid`, `sent_per_second`, `answered_per_second`, and under `memory_bytes` what is resident ([`Residency`]). While nobody
@@ -39,7 +39,7 @@ pub struct ProbeBuilder {
 /// thousand mappings of this process.
 pub struct Probe {
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
+    thread: OwnThread<std::io::Result<()>>,
 }
 
 impl Probe {
@@ -55,15 +55,22 @@ impl Probe {
     /// Ends the stream.
     ///
     /// # Errors
-    /// [`Error::Io`] when a line could not be written, with which the stream ended.
+    /// [`Error::Io`] when a line could not be written, with which the stream ended; [`Error::Forked`].
     pub fn stop(mut self) -> Result<(), Error> {
-        self.end().map_err(|source| Error::Io { what: "writing what a probe saw", source })
+        self.end()
     }
 
-    fn end(&mut self) -> std::io::Result<()> {
-        self.stop.take();
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        thread.join().unwrap_or_else(|_| Err(std::io::Error::other("what it was to write to panicked")))
+    fn end(&mut self) -> Result<(), Error> {
+        let stop = self.stop.take();
+        if let Err(forked) = self.thread.check_process() {
+            // The thread may have had it locked.
+            std::mem::forget(stop);
+            return Err(forked);
+        }
+        drop(stop);
+        let panicked = |_| Err(std::io::Error::other("what it was to write to panicked"));
+        let ended = self.thread.join().map_or(Ok(()), |ended| ended.unwrap_or_else(panicked));
+        ended.map_err(|source| Error::Io { what: "writing what a probe saw", source })
     }
 }
 
@@ -102,7 +109,7 @@ impl ProbeBuilder {
     /// [`Error::Io`] when the thread cannot be started.
     pub fn write_to(self, mut out: impl Write + Send + 'static) -> Result<Probe, Error> {
         let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new().name("tensorbridge-probe".to_owned()).spawn(move || {
+        let thread = OwnThread::start("starting a probe's thread", "tensorbridge-probe", move || {
             let mut stream = Stream { settings: self, arena: None, seen: VecDeque::new() };
             // Kept short of what a clock can hold.
             let interval = stream.settings.interval.min(Duration::from_secs(1 << 32));
@@ -118,9 +125,8 @@ impl ProbeBuilder {
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 }
             }
-        });
-        let thread = thread.map_err(|source| Error::Io { what: "starting a probe's thread", source })?;
-        Ok(Probe { stop: Some(stop), thread: Some(thread) })
+        })?;
+        Ok(Probe { stop: Some(stop), thread })
     }
 }
 
@@ -185,6 +191,8 @@ pub(crate) fn probe_if_asked(name: &str) {
     }
     match Probe::builder(name).append_to(path) {
         Ok(probe) => drop(probes.insert(name.to_owned(), probe)),
-        Err(error) => tracing::warn!(%error, "{PROBE} names a file that cannot be written"),
+        Err(error) => {
+            tracing::warn!(target: "tensorbridge", %error, "{PROBE} names a file that cannot be written")
+        }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -16,7 +15,7 @@ use super::name::HostedName;
 use super::socket::{Message, peer_of, receive, send};
 use crate::arena::{ABI, Arena, ParticipantId};
 use crate::error::Error;
-use crate::memory::{Process, user_id};
+use crate::memory::{OwnThread, Process, user_id};
 
 /// How long a connection may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,7 +36,7 @@ const FIRST: u64 = 2;
 pub(crate) struct Host {
     arena: Arc<Arena>,
     stop: OwnedFd,
-    thread: Option<JoinHandle<()>>,
+    thread: OwnThread<()>,
 }
 
 impl Host {
@@ -55,11 +54,9 @@ impl Host {
         let name = HostedName::take(arena.name(), timeout, look_around)?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(no_fd)?;
         let mut reception = Reception::new(Arc::clone(&arena), name, stop.try_clone().map_err(io("dup"))?)?;
-        let thread = std::thread::Builder::new()
-            .name("tensorbridge-host".to_owned())
-            .spawn(move || reception.run())
-            .map_err(io("starting the host's thread"))?;
-        Ok(Host { arena, stop, thread: Some(thread) })
+        let run = move || reception.run();
+        let thread = OwnThread::start("starting the host's thread", "tensorbridge-host", run)?;
+        Ok(Host { arena, stop, thread })
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {
@@ -72,9 +69,7 @@ impl Host {
             return;
         }
         let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.thread.join();
     }
 }
 
@@ -319,15 +314,16 @@ mod tests {
     use super::super::directory::Directory;
     use super::super::name::file_name;
     use super::super::socket::{address, new_socket};
+    use super::super::{Role, attach};
     use super::*;
-    use crate::arena::Plan;
+    use crate::arena::{Expected, Plan};
     use crate::schema::{DType, Field, Schema, Shape};
 
     fn reception(name: &str) -> Reception {
         let name = format!("{name}.p{}", std::process::id());
         let schema = Schema::new("host", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]);
         let plan = Plan { slots: 2, request: schema.unwrap(), reply: None };
-        let arena = Arc::new(Arena::create(&name, plan, 0, 0).unwrap());
+        let arena = Arc::new(Arena::create(&name, plan, 0, 0, &mut || Ok(())).unwrap());
         let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         Reception::new(arena, HostedName::take(&name, None, &mut || Ok(())).unwrap(), stop).unwrap()
     }
@@ -479,5 +475,20 @@ mod tests {
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         assert!(reception.watch(2, file.into()).unwrap_err().contains("watch"));
         assert!(reception.participants.is_empty());
+    }
+
+    #[test]
+    fn a_host_without_a_number_left_says_that_it_refuses() {
+        let name = format!("refuses.p{}", std::process::id());
+        let schema = Schema::new("host", 0, "", vec![], vec![Field::new("x", DType::U8, Shape::SCALAR)]);
+        let plan = Plan { slots: 2, request: schema.unwrap(), reply: None };
+        let arena = Arena::create(&name, plan, 0, 0, &mut || Ok(())).unwrap();
+        let host = Host::start(arena, None, &mut || Ok(())).unwrap();
+        while let Some(id) = host.arena().vacant(|_| true) {
+            host.arena().enter(id, std::process::id(), 1);
+        }
+        let error =
+            attach(&name, Role::Sender, &Expected::default(), None, &mut || Ok(())).map(drop).unwrap_err();
+        assert!(matches!(&error, Error::Refused { reason, .. } if reason.contains("numbers")), "{error}");
     }
 }

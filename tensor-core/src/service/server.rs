@@ -95,7 +95,8 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
     /// beyond the last slot, so the number of slots is best a multiple of their length.
     ///
     /// # Errors
-    /// As [`Server::receive`].
+    /// As [`Server::receive`]; [`Error::OutOfMemory`] or [`Error::InvalidSchema`] when there is no memory to copy requests to, which
+    /// other servers, or the next call of this, can take then.
     pub fn receive_many(&self, batching: impl Into<Batching>) -> Result<RequestRun<Req, Rep>, Error> {
         self.receive_many_within(batching.into(), self.endpoint.timeout())
     }
@@ -103,7 +104,7 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
     /// As [`Server::receive_many`], waiting for the first request for up to `timeout`.
     ///
     /// # Errors
-    /// As [`Server::receive`].
+    /// As [`Server::receive_many`].
     pub fn receive_many_timeout(
         &self,
         batching: impl Into<Batching>,
@@ -129,7 +130,8 @@ impl<Req: Record, Rep: Record> Server<Req, Rep> {
     /// error for its own caller. When a peer garbled a request, that one is refused.
     ///
     /// # Errors
-    /// [`Error::Forked`]. The end of the host is not an error.
+    /// [`Error::Forked`]; [`Error::OutOfMemory`] or [`Error::InvalidSchema`] as [`Server::receive_many`]. The end of the host is not an
+    /// error.
     pub fn serve_many<E, F>(&self, batching: impl Into<Batching>, mut handler: F) -> Result<(), Error>
     where
         E: std::fmt::Display,

@@ -6,12 +6,11 @@
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
 use crate::error::Error;
-use crate::memory::{Alarm, Attended, identity, say_line};
+use crate::memory::{Alarm, Attended, OwnThread, identity, say_line};
 
 /// Names the host that a worker belongs to.
 pub(crate) const SERVICE: &str = "TENSORBRIDGE_SERVICE";
@@ -191,11 +190,11 @@ impl WorkerCommand {
             changed: Condvar::new(),
         });
         let supervisor = Supervisor { board: Arc::clone(&board), command: self };
-        let thread = std::thread::Builder::new()
-            .name("tensorbridge-supervisor".to_owned())
-            .spawn(move || supervisor.run())
-            .map_err(io("starting a worker's supervisor"))?;
-        Ok(Supervised { board, thread: Some(thread) })
+        let thread =
+            OwnThread::start("starting a worker's supervisor", "tensorbridge-supervisor", move || {
+                supervisor.run();
+            })?;
+        Ok(Supervised { board, thread })
     }
 }
 
@@ -237,10 +236,10 @@ impl Board {
     }
 }
 
-/// A worker under supervision. Dropping it stops the worker.
+/// A worker under supervision. Dropping it stops the worker, except in a forked child, which is not the one that supervises.
 pub(crate) struct Supervised {
     board: Arc<Board>,
-    thread: Option<JoinHandle<()>>,
+    thread: OwnThread<()>,
 }
 
 impl Supervised {
@@ -270,8 +269,11 @@ impl Supervised {
         }
     }
 
-    /// Asks it to finish what it is doing, and does not wait for that.
+    /// Asks it to finish what it is doing, and does not wait for that. A forked child asks nothing: the alarm is its parent's too.
     pub(crate) fn ask_to_stop(&self) {
+        if self.thread.check_process().is_err() {
+            return;
+        }
         self.board.tell(|told| {
             if told.health.state != WorkerState::Stopped {
                 told.health.state = WorkerState::Stopping;
@@ -281,22 +283,21 @@ impl Supervised {
     }
 
     /// Stops it: how its last process ended, if it had one, and whether that had to be killed.
-    pub(crate) fn stop(&mut self) -> (Option<ExitStatus>, bool) {
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub(crate) fn stop(&mut self) -> Result<(Option<ExitStatus>, bool), Error> {
+        self.thread.check_process()?;
         self.ask_to_stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.thread.join();
         let told = self.board.lock();
-        (told.status, told.killed)
+        Ok((told.status, told.killed))
     }
 }
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        // A forked child is not the one that supervises.
-        if self.board.arena.check_process().is_ok() {
-            self.stop();
-        }
+        let _ = self.stop();
     }
 }
 

@@ -92,7 +92,7 @@ fn default_python() -> PathBuf {
 }
 
 /// A worker: a process that is started again when it ends. Dropping this asks the worker to finish and stop, and kills it if
-/// it does not.
+/// it does not; in a forked child it does nothing.
 #[must_use]
 pub struct Worker {
     supervised: Supervised,
@@ -123,7 +123,7 @@ impl Worker {
         self.supervised.failure()
     }
 
-    /// Asks it to finish what it is doing and stop, and does not wait for that.
+    /// Asks it to finish what it is doing and stop, and does not wait for that. In a forked child it does nothing.
     pub fn ask_to_stop(&self) {
         self.supervised.ask_to_stop();
     }
@@ -131,9 +131,9 @@ impl Worker {
     /// Asks it to finish what it is doing and stop, and waits for that; how its last process ended, if it had one.
     ///
     /// # Errors
-    /// [`Error::WorkerExited`] when it had to be killed.
+    /// [`Error::WorkerExited`] when it had to be killed; [`Error::Forked`].
     pub fn stop(mut self) -> Result<Option<ExitStatus>, Error> {
-        match self.supervised.stop() {
+        match self.supervised.stop()? {
             (status, false) => Ok(status),
             (_, true) => Err(Error::WorkerExited {
                 command: self.supervised.line().to_owned(),

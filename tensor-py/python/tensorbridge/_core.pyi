@@ -560,6 +560,12 @@ class NameBusy(Error, TimeoutError):
 class InvalidName(Error, ValueError):
     name: str
 
+class InvalidSlots(Error, ValueError):
+    name: str
+    found: int
+    min: int
+    max: int
+
 class NotTensorbridge(Error, ConnectionError):
     path: str
     found: str
@@ -663,6 +669,10 @@ class PartlyPresent(Error, ValueError):
 
 class BadTraceparent(Error, ValueError):
     found: str
+    reason: str
+
+class WrongKind(Error, TypeError):
+    name: str
     reason: str
 
 class Timeout(Error, TimeoutError):

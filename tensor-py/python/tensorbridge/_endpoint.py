@@ -179,7 +179,7 @@ class Sender(Endpoint[_core.Sender], Generic[R]):
     Raises:
         NotFound: nobody hosts the name within the timeout.
         SchemaMismatch: its records are others.
-        Refused: it is a service.
+        WrongKind: it is a service.
 
     ::
 
@@ -387,7 +387,7 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
     Raises:
         NotFound: nobody hosts the name within the timeout.
         SchemaMismatch: its records are others.
-        Refused: it is a one-way channel, or `when_full` would drop requests.
+        WrongKind: it is a one-way channel, or `when_full` would drop requests.
 
     It may be used from several threads at once, and pickled: the process that unpickles it connects for itself.
 

@@ -98,6 +98,7 @@ class Channel(Host):
     Raises:
         NameTaken: a living process hosts the name.
         NameBusy: another process was taking the name for the whole timeout.
+        InvalidSlots: there are fewer than 2, or more than there can be.
         OutOfMemory: the records do not fit.
 
     ::
@@ -144,6 +145,7 @@ class Service(Host):
     Raises:
         NameTaken: a living process hosts the name.
         NameBusy: another process was taking the name for the whole timeout.
+        InvalidSlots: there are fewer than 2, or more than there can be.
         OutOfMemory: the records do not fit.
     """
 

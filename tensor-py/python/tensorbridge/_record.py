@@ -235,7 +235,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
         Raises:
             IndexError: the run has no such record.
-            Refused: it is no run.
+            WrongKind: it is no run.
         """
         return self._wrap(self._handle.row(index), None, self._place)
 
@@ -246,7 +246,7 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
 
         Raises:
             IndexError: the run has no such record.
-            Refused: it is not the replies of a handler.
+            WrongKind: it is not the replies of a handler.
         """
         self._check_whole()
         self._handle.fail(index, *told(error))
