@@ -31,8 +31,9 @@
 //! # }
 //! ```
 //!
-//! Everything that blocks can be awaited, on any runtime: `loan_async`, `call_async`, `receive_async`, and
-//! [`Receiver::stream`].
+//! Waiting for a slot, an answer or a record can be awaited, on any runtime: `loan_async`, `call_async`, `receive_async`, and
+//! [`Receiver::stream`]. What else may wait blocks its thread: connecting, hosting, starting and stopping workers, `receive_many`, a
+//! [`Server`].
 //!
 //! ```
 //! # use tensorbridge::{Client, Error, Server, Service, Tensor};

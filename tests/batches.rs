@@ -430,3 +430,21 @@ fn requests_that_there_is_no_memory_to_gather_are_there_for_the_next_look() {
     });
     assert_eq!(service.free_slots(), 4);
 }
+
+#[test]
+fn what_leads_to_an_arena_says_what_it_is_and_shows_no_data() {
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "it is shown")]
+    struct Caller(Client<Text, Tags>);
+
+    let name = unique("batches_shown");
+    let service = Service::<Text, Tags>::builder(&name).slots(2).create().unwrap();
+    let client = Client::<Text, Tags>::builder(&name).connect().unwrap();
+    let mut text = client.loan().unwrap();
+    text.set_number(7);
+    let shown = format!("{text:?}");
+    assert!(shown.starts_with("CallLoan { slot: ") && shown.contains("number: present"), "{shown}");
+    let arena = format!("{{ name: {name:?}, slots: 2, .. }}");
+    assert_eq!(format!("{service:?}"), format!("Service {arena}"));
+    assert_eq!(format!("{:?}", Caller(client)), format!("Caller(Client {arena})"));
+}

@@ -298,7 +298,7 @@ type Row = [f32; 4];
 struct Aliases {
     stamp: Stamp,
     #[tensor(optional)]
-    row: Row,
+    line: Row,
     rows: [Row; 2],
     #[tensor(shape = [2, 4])]
     grid: [Row; 2],
@@ -318,11 +318,11 @@ fn aliases_are_what_they_stand_for() {
     let mut aliases = Owned::<Aliases>::zeroed();
     aliases.set_stamp(5);
     aliases.set_bits(3);
-    assert_eq!((aliases.stamp(), aliases.bits(), aliases.row()), (5, 3, None));
-    aliases.row_mut()[2] = 1.0;
+    assert_eq!((aliases.stamp(), aliases.bits(), aliases.line()), (5, 3, None));
+    aliases.line_mut()[2] = 1.0;
     aliases.rows_array_mut()[[1, 3]] = 2.0;
-    assert_eq!(aliases.row(), Some(&[0.0, 0.0, 1.0, 0.0][..]));
-    let row: ndarray::ArrayView1<'_, f32> = aliases.row_array().unwrap();
+    assert_eq!(aliases.line(), Some(&[0.0, 0.0, 1.0, 0.0][..]));
+    let row: ndarray::ArrayView1<'_, f32> = aliases.line_array().unwrap();
     let rows: ndarray::ArrayView2<'_, f32> = aliases.rows_array();
     assert_eq!((row.len(), rows.shape(), aliases.rows()[7]), (4, &[2, 4][..], 2.0));
 }

@@ -375,6 +375,7 @@ fn process(pid: Option<u32>) -> String {
     "`{arena}`: the {what} schema here is not the one in the arena; first difference: {difference}\n\
      here ({ours_fingerprint}):\n{ours}\nthere ({theirs_fingerprint}):\n{theirs}"
 )]
+#[non_exhaustive]
 pub struct SchemaMismatch {
     /// The name of the arena.
     pub arena: String,
@@ -409,6 +410,7 @@ pub struct Full {
 
 /// A process that holds slots of an arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holder {
     /// The process; `None` for records that were sent one way and not received yet, which nobody holds.
     pub pid: Option<u32>,

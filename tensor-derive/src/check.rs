@@ -7,7 +7,9 @@ use syn::ext::IdentExt;
 
 use crate::diag::{Errors, did_you_mean};
 use crate::dtype;
-use crate::names::{is_field_name, is_python_method, is_rust_method, is_schema_name, python_objection};
+use crate::names::{
+    is_field_name, is_python_method, is_run_method, is_rust_method, is_schema_name, python_objection,
+};
 use crate::spec::{Extent, Field, Health, MAX_ALIGN, MAX_DIMS, MAX_FIELDS, MAX_NAME, MAX_RANK, Spec, Text};
 
 /// Reports every rule that `spec` breaks and marks the fields that are at fault.
@@ -176,21 +178,33 @@ fn python_name(what: &str, name: &Text, errors: &mut Errors) {
             "field" => errors.help(tokens, message, "add `rename = \"...\"`"),
             _ => errors.at(tokens, message),
         }
-    } else if is_python_method(value) && !(what != "name" && is_rust_method(value)) {
+    } else if is_python_method(value) && !is_reported(what, value) {
         let message = format_args!("{what} `{value}` is a method of every record in Python");
         errors.help(tokens, message, rename(&format!("{value}_")));
     }
 }
 
+/// Whether a name has to be another in Rust too, which was said.
+fn is_reported(what: &str, name: &str) -> bool {
+    match what {
+        "field" => is_rust_method(name) || is_run_method(name),
+        "dimension" => is_rust_method(name),
+        _ => false,
+    }
+}
+
 fn rust_name(field: &Field, errors: &mut Errors) {
     let name = field.ident.unraw().to_string();
-    if is_rust_method(&name) {
-        errors.help(
-            &field.ident,
-            format_args!("`{name}` is a method of every loan"),
-            "call the field something else",
-        );
-    }
+    let of = match () {
+        () if is_rust_method(&name) => "loan",
+        () if is_run_method(&name) => "run of records",
+        () => return,
+    };
+    errors.help(
+        &field.ident,
+        format_args!("`{name}` is a method of every {of}"),
+        "call the field something else",
+    );
 }
 
 fn python_names_differ(spec: &mut Spec, errors: &mut Errors) {

@@ -8,7 +8,7 @@ const PYTHON_KEYWORDS: [&str; 35] = [
 ];
 
 /// Methods of every record in Python.
-const PYTHON_METHODS: [&str; 22] = [
+const PYTHON_METHODS: [&str; 25] = [
     "call",
     "call_async",
     "dims",
@@ -24,21 +24,25 @@ const PYTHON_METHODS: [&str; 22] = [
     "receive",
     "records",
     "release",
+    "row",
     "schema",
     "send",
     "set",
     "strict",
     "tf",
     "torch",
+    "traceparent",
+    "traceparents",
     "values",
 ];
 
-/// Methods of whatever dereferences to a view, and methods that the prelude gives to every type: a field's method of
-/// the same name would be out of reach behind them.
-const RUST_METHODS: [&str; 12] = [
+/// Methods of whatever dereferences to the view of one record, and methods that the prelude gives to every type: a method that a
+/// field of this name has would be out of reach behind them.
+const RUST_METHODS: [&str; 14] = [
     "as_bytes",
     "call",
     "call_async",
+    "call_async_timeout",
     "call_timeout",
     "check_complete",
     "deref",
@@ -46,9 +50,13 @@ const RUST_METHODS: [&str; 12] = [
     "drop",
     "into",
     "send",
-    "send_async",
+    "set_trace",
+    "trace",
     "try_into",
 ];
+
+/// The same of whatever dereferences to the view of a run of records, which has no methods for dimensions of these names.
+const RUN_METHODS: [&str; 7] = ["fail", "filled_bytes", "iter", "len", "row", "row_mut", "traces"];
 
 /// Why a name cannot be the name of a field in Python; `None` when it can.
 pub(crate) fn python_objection(name: &str) -> Option<&'static str> {
@@ -69,6 +77,10 @@ pub(crate) fn is_python_method(name: &str) -> bool {
 
 pub(crate) fn is_rust_method(name: &str) -> bool {
     RUST_METHODS.contains(&name)
+}
+
+pub(crate) fn is_run_method(name: &str) -> bool {
+    RUN_METHODS.contains(&name)
 }
 
 /// Whether `name` can be the name of a field or a dimension in a schema.
@@ -106,7 +118,71 @@ pub(crate) fn snake_case(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// What the prelude gives to every type.
+    const PRELUDE: [&str; 5] = ["deref", "deref_mut", "drop", "into", "try_into"];
+
+    fn source(path: &str) -> String {
+        let path = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Fields of these names have a method that is out of reach behind one that the type has itself.
+    fn hidden_by(path: &str, types: &[&str]) -> BTreeSet<String> {
+        let text = source(path);
+        let mut methods = Vec::new();
+        for body in text.split("\nimpl").skip(1).filter_map(|rest| rest.split("\n}").next()) {
+            let header = body.lines().next().expect("a line");
+            let is_of = |ty: &&str| header.contains(&format!("> {ty}<")) && !header.contains(" for ");
+            if !types.iter().any(is_of) {
+                continue;
+            }
+            methods.extend(body.contains("set_trace_method!").then(|| "set_trace".to_owned()));
+            methods.extend(body.split("\n    pub fn ").skip(1).filter_map(|rest| {
+                let (name, rest) = rest.split_once(['(', '<'])?;
+                rest.split_once(')')?.0.contains("self").then(|| name.to_owned())
+            }));
+        }
+        assert!(!methods.is_empty(), "{types:?} in {path}");
+        let field = |method: &String| {
+            let parts =
+                [method.strip_suffix("_mut"), method.strip_prefix("set_"), method.strip_prefix("fill_")];
+            parts.into_iter().flatten().map(str::to_owned).chain([method.clone()]).collect::<Vec<_>>()
+        };
+        methods.iter().flat_map(field).collect()
+    }
+
+    #[test]
+    fn no_field_has_a_method_behind_one_of_what_leads_to_it() {
+        let core = |path: &str, types: &[&str]| hidden_by(&format!("tensor-core/src/{path}"), types);
+        let mut one = core("channel/loan.rs", &["Loan"]);
+        one.extend(core("service/client.rs", &["CallLoan"]));
+        one.extend(core("channel/receiver.rs", &["Received"]));
+        one.extend(core("view/owned.rs", &["Owned"]));
+        one.extend(PRELUDE.map(str::to_owned));
+        assert_eq!(one, RUST_METHODS.map(str::to_owned).into());
+        let mut run = core("channel/run.rs", &["Records", "ReceivedRun"]);
+        run.extend(core("service/run.rs", &["Replies"]));
+        assert_eq!(run, RUN_METHODS.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn no_field_is_behind_a_method_of_records_in_python() {
+        let text = source("tensor-py/python/tensorbridge/_record.py");
+        let class = text.split_once("\nclass Record(").expect("the class of records").1;
+        let class = class.split("\ndef ").next().expect("its end");
+        let defined = class.lines().map(str::trim_start).filter_map(|line| {
+            line.strip_prefix("async ").unwrap_or(line).strip_prefix("def ")?.split('(').next()
+        });
+        let names: BTreeSet<&str> = defined.filter(|name| !name.starts_with('_')).collect();
+        assert!(names.contains("call_async") && names.contains("traceparent"), "{names:?}");
+        for name in names {
+            assert!(is_python_method(name), "{name}");
+        }
+    }
 
     #[test]
     fn struct_names_become_schema_names() {

@@ -19,7 +19,7 @@ pub(crate) fn to_python<'py>(
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let class = PIN.import(py, "tensorbridge._pins", "Pin")?;
     pins.into_iter()
-        .map(|Pin { slot, side, pid, command, how, held, fields }| {
+        .map(|Pin { slot, side, pid, command, how, held, fields, .. }| {
             let fields = PyTuple::new(py, fields)?;
             class.call1((arena, slot, side, pid, command, how, held.as_secs_f64(), fields))
         })
@@ -31,7 +31,7 @@ pub(crate) fn holders<'py>(py: Python<'py>, holders: Vec<Holder>) -> PyResult<Ve
     let class = HOLDER.import(py, "tensorbridge._pins", "Holder")?;
     holders
         .into_iter()
-        .map(|Holder { pid, command, how, slots, oldest, fields }| {
+        .map(|Holder { pid, command, how, slots, oldest, fields, .. }| {
             class.call1((pid, command, how, slots, oldest.as_secs_f64(), PyTuple::new(py, fields)?))
         })
         .collect()

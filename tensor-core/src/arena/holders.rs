@@ -15,6 +15,7 @@ use crate::sync::Ordering;
 
 /// A hold on one side of a slot, at the moment when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pin {
     /// The slot.
     pub slot: usize,

@@ -441,6 +441,12 @@ impl Pending<AnswerWait> {
 /// What every typed endpoint offers.
 macro_rules! endpoint_methods {
     ($endpoint:ident < $($record:ident),+ >) => {
+        impl<$($record),+> std::fmt::Debug for $endpoint<$($record),+> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::channel::debug_arena(f, stringify!($endpoint), self.endpoint.arena())
+            }
+        }
+
         impl<$($record: Record),+> $endpoint<$($record),+> {
             /// Whether the host still lives and hosts this arena.
             #[must_use]

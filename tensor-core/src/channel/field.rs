@@ -40,7 +40,7 @@ impl<R: Record> Fields for Owned<R> {
 
 /// Says of a type that its `record` is in a slot.
 macro_rules! in_slot {
-    ($holder:ty, $record:ident, [$($parameter:ident $(: $bound:ident)?),+], $writable:literal) => {
+    ($name:ident, $holder:ty, $record:ident, [$($parameter:ident $(: $bound:ident)?),+], $writable:literal) => {
         impl<$($parameter $(: $bound)?),+> $crate::channel::Fields for $holder {
             fn schema(&self) -> &'static $crate::schema::Schema {
                 $record::SCHEMA
@@ -60,6 +60,14 @@ macro_rules! in_slot {
 
             fn half(&self) -> $crate::arena::Half {
                 self.record.half()
+            }
+        }
+
+        /// In which slot it is and which fields are present, never their values.
+        impl<$($parameter $(: $bound)?),+> std::fmt::Debug for $holder {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let slot = self.record.claim().slot();
+                f.debug_struct(stringify!($name)).field("slot", &slot).field("record", &self.record).finish()
             }
         }
     };

@@ -1,5 +1,6 @@
 //! Hosting an arena.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,7 @@ impl Hosted {
 
 /// An arena of records of type `R`, hosted by this process. Dropping it gives the name back and ends every wait of those
 /// who are attached; records that are held stay valid.
+#[must_use = "a channel ends when it is dropped"]
 pub struct Channel<R> {
     hosted: Hosted,
     record: PhantomData<fn() -> R>,
@@ -131,6 +133,17 @@ impl<R: Record> Channel<R> {
     pub fn recoveries(&self) -> Recoveries {
         self.hosted.arena().recoveries()
     }
+}
+
+impl<R> fmt::Debug for Channel<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_arena(f, "Channel", self.hosted.arena())
+    }
+}
+
+/// What a host or an endpoint is, for people: the name of its arena, and how many records can exist at once.
+pub(crate) fn debug_arena(f: &mut fmt::Formatter<'_>, what: &str, arena: &Arena) -> fmt::Result {
+    f.debug_struct(what).field("name", &arena.name()).field("slots", &arena.slots()).finish_non_exhaustive()
 }
 
 impl<R: Record> ChannelBuilder<R> {

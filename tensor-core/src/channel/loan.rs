@@ -47,7 +47,7 @@ impl<R: Record> Loan<R> {
     }
 }
 
-in_slot!(Loan<R>, R, [R: Record], true);
+in_slot!(Loan, Loan<R>, R, [R: Record], true);
 
 impl<R: Record> Deref for Loan<R> {
     type Target = R::Mut;

@@ -34,7 +34,7 @@ pub(crate) use field::{Fields, InSlot, in_slot, set_trace_method};
 #[cfg(all(any(test, fuzzing), connects))]
 pub(crate) use fuzz::is_whole;
 pub use host::{Channel, ChannelBuilder};
-pub(crate) use host::{HostOptions, Hosted};
+pub(crate) use host::{HostOptions, Hosted, debug_arena};
 pub use loan::{Loan, SendError};
 pub use receiver::{Received, Receiver};
 use record::adopt;

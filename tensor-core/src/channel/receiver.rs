@@ -179,7 +179,7 @@ impl<R: Record> Received<R> {
     }
 }
 
-in_slot!(Received<R>, R, [R: Record], false);
+in_slot!(Received, Received<R>, R, [R: Record], false);
 
 impl<R: Record> Deref for Received<R> {
     type Target = R::Ref;

@@ -1,5 +1,6 @@
 //! Views of records in slots, and the claim that makes them good.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::arena::{Claim, Half};
@@ -158,6 +159,30 @@ impl<R: Record> MutRecord<R> {
         if cfg!(debug_assertions) {
             self.fill(0xA5);
         }
+    }
+}
+
+impl<R: Record> fmt::Debug for MutStore<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(R::__raw(&self.store), f)
+    }
+}
+
+impl<R: Record> fmt::Debug for RefStore<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(R::__raw_of_ref(&self.store), f)
+    }
+}
+
+impl<R: Record> fmt::Debug for MutRecord<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.view, f)
+    }
+}
+
+impl<R: Record> fmt::Debug for RefRecord<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.view, f)
     }
 }
 

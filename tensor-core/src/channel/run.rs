@@ -1,5 +1,6 @@
 //! Records that were received together.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut, Index};
 
 use super::adopted_rows;
@@ -61,6 +62,13 @@ impl<R: Record, T: ?Sized> Index<usize> for Records<R, T> {
     }
 }
 
+/// What the records are and how many; never their values.
+impl<R: Record, T: ?Sized> fmt::Debug for Records<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(R::__raw_run(&self.view), f)
+    }
+}
+
 impl<R: Record, T: ?Sized> Deref for Records<R, T> {
     type Target = R::Run;
 
@@ -108,6 +116,12 @@ impl<R: Record> ReceivedRun<R> {
 impl<R: Record> Drop for ReceivedRun<R> {
     fn drop(&mut self) {
         self.claims[0].arena().note_copied(CopyReason::Padded, self.filled_bytes());
+    }
+}
+
+impl<R: Record> fmt::Debug for ReceivedRun<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReceivedRun").field(&self.records).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A stream of what is happening in an arena, for programs that record it.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -37,7 +38,9 @@ pub struct ProbeBuilder {
 ///
 /// It takes no slot and does not disturb those who work. Asking the kernel what is resident costs about a millisecond for each
 /// thousand mappings of this process.
+#[must_use = "a probe ends when it is dropped"]
 pub struct Probe {
+    settings: ProbeBuilder,
     stop: Option<Sender<()>>,
     thread: OwnThread<std::io::Result<()>>,
 }
@@ -71,6 +74,17 @@ impl Probe {
         let panicked = |_| Err(std::io::Error::other("what it was to write to panicked"));
         let ended = self.thread.join().map_or(Ok(()), |ended| ended.unwrap_or_else(panicked));
         ended.map_err(|source| Error::Io { what: "writing what a probe saw", source })
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ProbeBuilder { name, interval, window } = &self.settings;
+        f.debug_struct("Probe")
+            .field("name", name)
+            .field("interval", interval)
+            .field("window", window)
+            .finish()
     }
 }
 
@@ -109,6 +123,7 @@ impl ProbeBuilder {
     /// [`Error::Io`] when the thread cannot be started.
     pub fn write_to(self, mut out: impl Write + Send + 'static) -> Result<Probe, Error> {
         let (stop, stopped) = channel();
+        let settings = self.clone();
         let thread = OwnThread::start("starting a probe's thread", "tensorbridge-probe", move || {
             let mut stream = Stream { settings: self, arena: None, seen: VecDeque::new() };
             // Kept short of what a clock can hold.
@@ -126,7 +141,7 @@ impl ProbeBuilder {
                 }
             }
         })?;
-        Ok(Probe { stop: Some(stop), thread })
+        Ok(Probe { settings, stop: Some(stop), thread })
     }
 }
 

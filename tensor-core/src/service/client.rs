@@ -218,7 +218,7 @@ impl<Req: Record, Rep: Record> CallLoan<Req, Rep> {
     }
 }
 
-in_slot!(CallLoan<Req, Rep>, Req, [Req: Record, Rep], true);
+in_slot!(CallLoan, CallLoan<Req, Rep>, Req, [Req: Record, Rep], true);
 
 impl<Req: Record, Rep> Deref for CallLoan<Req, Rep> {
     type Target = Req::Mut;

@@ -1,18 +1,20 @@
 //! Hosting a service.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::supervise::WorkerHealth;
 use super::worker::{Crew, PythonWorker, Worker};
 use crate::arena::{MUTATES_REQUEST, Pin, RING_ORDER, Recoveries, SPARSE};
-use crate::channel::{HostOptions, Hosted};
+use crate::channel::{HostOptions, Hosted, debug_arena};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::view::Record;
 
 /// An arena of requests and replies, hosted by this process. Dropping it gives the name back and ends every wait of those
 /// who are attached; records that are held stay valid.
+#[must_use = "a service ends when it is dropped"]
 pub struct Service<Req, Rep> {
     hosted: Hosted,
     crew: Crew,
@@ -82,6 +84,12 @@ impl<Req: Record, Rep: Record> Service<Req, Rep> {
     /// [`Error::Io`].
     pub fn data_inode(&self) -> Result<u64, Error> {
         self.hosted.arena().data().inode()
+    }
+}
+
+impl<Req, Rep> fmt::Debug for Service<Req, Rep> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_arena(f, "Service", self.hosted.arena())
     }
 }
 

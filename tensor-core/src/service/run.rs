@@ -1,6 +1,6 @@
 //! Requests that are answered together.
 
-use std::fmt::Display;
+use std::fmt::{self, Debug, Display};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -107,6 +107,15 @@ impl<Req: Record, Rep: Record> RequestRun<Req, Rep> {
     }
 }
 
+impl<Req: Record, Rep: Record> Debug for RequestRun<Req, Rep> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestRun")
+            .field("requests", &self.requests)
+            .field("replies", &self.replies)
+            .finish()
+    }
+}
+
 impl<Req: Record, Rep: Record> Drop for RequestRun<Req, Rep> {
     fn drop(&mut self) {
         self.batch.claims()[0].arena().note_copied(CopyReason::Padded, self.requests.filled_bytes());
@@ -167,6 +176,13 @@ impl<R: Record, T: ?Sized> Replies<R, T> {
     fn rows(&self) -> Vec<RawParts> {
         let run = R::__raw_run(R::__run_of(&self.view));
         (0..run.len()).map(|row| run.row_parts(row)).collect()
+    }
+}
+
+/// What the replies are and how many; never their values.
+impl<R: Record, T: ?Sized> Debug for Replies<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(R::__raw_run(R::__run_of(&self.view)), f)
     }
 }
 

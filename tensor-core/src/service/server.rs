@@ -1,5 +1,6 @@
 //! Answering calls in Rust.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -171,6 +172,16 @@ pub struct Request<Req: Record, Rep: Record> {
     request: RefStore<Req>,
     reply: MutStore<Rep>,
     claim: Claim,
+}
+
+impl<Req: Record, Rep: Record> fmt::Debug for Request<Req, Rep> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Request");
+        out.field("slot", &self.claim.slot())
+            .field("request", &self.request)
+            .field("reply", &self.reply)
+            .finish()
+    }
 }
 
 impl<Req: Record, Rep: Record> Request<Req, Rep> {

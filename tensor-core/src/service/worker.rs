@@ -1,6 +1,7 @@
 //! Python workers: processes that this one starts, starts again, and stops.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -93,7 +94,7 @@ fn default_python() -> PathBuf {
 
 /// A worker: a process that is started again when it ends. Dropping this asks the worker to finish and stop, and kills it if
 /// it does not; in a forked child it does nothing.
-#[must_use]
+#[must_use = "a worker is stopped when this is dropped"]
 pub struct Worker {
     supervised: Supervised,
 }
@@ -140,6 +141,13 @@ impl Worker {
                 reason: "did not stop in time and was killed".to_owned(),
             }),
         }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (command, health) = (self.supervised.line(), self.health());
+        f.debug_struct("Worker").field("command", &command).field("health", &health).finish()
     }
 }
 

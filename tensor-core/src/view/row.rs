@@ -1,5 +1,6 @@
 //! One record of a run that is being filled.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::{RawRun, RawView, Record};
@@ -23,6 +24,13 @@ impl<'a, R: Record> RowMut<'a, R> {
         // that no other view of it exists meanwhile; that it may be written the caller vouches for.
         let store = R::__mut_store(unsafe { RawView::new(run.row_parts(row)) });
         RowMut { store, row, run }
+    }
+}
+
+/// Which fields are present, never their values.
+impl<R: Record> fmt::Debug for RowMut<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(R::__raw(&self.store), f)
     }
 }
 

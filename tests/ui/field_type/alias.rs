@@ -6,12 +6,12 @@ type Row = [f32; 4];
 #[derive(Tensor)]
 struct Image {
     stamp: Stamp,
-    row: Row,
+    line: Row,
 }
 
 fn write(image: &mut ImageMut) {
     image.stamp_mut()[0] = 1;
-    image.set_row([0.0; 4]);
+    image.set_line([0.0; 4]);
 }
 
 

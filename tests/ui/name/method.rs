@@ -6,6 +6,7 @@ struct Image {
     keys: u8,
     #[tensor(rename = "torch")]
     light: u8,
+    len: u8,
 }
 
 fn main() {}

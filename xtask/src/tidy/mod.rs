@@ -3,6 +3,7 @@
 
 mod code;
 mod errors;
+mod layers;
 mod length;
 mod links;
 mod paths;
@@ -57,6 +58,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         ui::check,
         unsafety::check,
         errors::check,
+        layers::check,
         provoked::check,
         paths::check,
         links::check,
