@@ -367,11 +367,11 @@ fn the_requests_of_a_killed_server_are_answered_one_by_one() {
     });
 }
 
-/// A picture large enough that a limit on memory is felt.
+/// A picture of which two are more than what the allocator has set aside for a thread, whatever the limit on memory.
 #[derive(Tensor)]
 #[tensor(name = "batches.picture")]
 struct Picture {
-    pixels: [u8; 1 << 24],
+    pixels: [u8; 1 << 25],
 }
 
 /// The answer to a picture.
