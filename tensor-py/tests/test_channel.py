@@ -141,6 +141,14 @@ def test_endpoints_of_the_wrong_kind_are_refused(hosts: Hosts, name: str) -> Non
     assert "test.number" in caught.value.theirs
 
 
+def test_the_timeout_of_an_endpoint_is_chosen_when_it_is_made(hosts: Hosts, name: str) -> None:
+    hosts.channel(name, Number)
+    with tb.Sender(name, Number, timeout=2.0) as sender:
+        with pytest.raises(AttributeError):
+            sender.timeout = 1.0  # type: ignore[misc]
+        assert sender.timeout == 2.0
+
+
 def test_a_closed_endpoint_says_so(hosts: Hosts, name: str) -> None:
     hosts.channel(name, Number)
     with tb.Sender(name, Number) as sender:

@@ -287,13 +287,22 @@ def test_only_services_are_served(name: str) -> None:
         tb.serve(Plain)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Record class"):
         tb.service(name, int, Number)  # type: ignore[type-var, arg-type]
-    for options in ({"max_batch": 0}, {"max_wait": -1.0}, {"max_wait": float("nan")}):
-        with pytest.raises(ValueError, match="max_"):
+    nothing = float("nan")
+    for options in ({"slots": 1}, {"max_attempts": 0}, {"max_batch": 0}, {"max_wait": -1.0}, {"max_wait": nothing}):
+        [named] = options
+        with pytest.raises(ValueError, match=named):
             tb.service(name, Number, Number, **options)  # type: ignore[arg-type]
+        if named in ("slots", "max_attempts"):
+            with pytest.raises(ValueError, match=named):
+                tb.Service(name, Number, Number, **options)  # type: ignore[arg-type]
     decorated = tb.service(name, Number, Number)(Plain)
     assert decorated is Plain
     with pytest.raises(ValueError, match="at least 1 worker"):
         tb.serve(decorated, workers=0)  # type: ignore[type-var]
+    with pytest.raises(ValueError, match="slots is at least 2; found 0"):
+        tb.serve(decorated, slots=0)  # type: ignore[type-var]
+    with pytest.raises(tb.InvalidName):
+        tb.serve(decorated, name="")  # type: ignore[type-var]
 
 
 def test_serving_twice_from_a_shell_leaves_nothing(name: str, tmp_path: Path) -> None:

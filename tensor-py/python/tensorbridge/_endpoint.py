@@ -46,8 +46,7 @@ class Endpoint(Generic[P]):
                 raise TypeError(f"expected a tb.Record class, found {cls!r}")
         self.name = name
         """The name of the arena."""
-        self.timeout = timeout
-        """How long a wait lasts that names no timeout, in seconds; None for ever."""
+        self._timeout = timeout
         self._wait = wait
         self._strict = strict
         self._terms = terms
@@ -78,6 +77,11 @@ class Endpoint(Generic[P]):
 
     def _seconds(self, timeout: Timeout) -> float | None:
         return self.timeout if isinstance(timeout, _Default) else timeout
+
+    @property
+    def timeout(self) -> float | None:
+        """How long a wait lasts that names no timeout, in seconds; None for ever."""
+        return self._timeout
 
     @property
     def slots(self) -> int:
@@ -154,7 +158,7 @@ class Endpoint(Generic[P]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.name = state["name"]
-        self.timeout = state["timeout"]
+        self._timeout = state["timeout"]
         self._wait = state["wait"]
         self._strict = state["strict"]
         self._terms = state["terms"]

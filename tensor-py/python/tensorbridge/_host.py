@@ -12,6 +12,7 @@ from . import _core
 from ._core import Metrics
 from ._pins import Pin
 from ._record import Record
+from ._service import check_least
 
 
 _LIVE: Final[weakref.WeakSet[Host]] = weakref.WeakSet()
@@ -163,6 +164,8 @@ class Service(Host):
         ring_order: bool = False,
         timeout: float | None = SECONDS,
     ) -> None:
+        check_least(2, slots=slots)
+        check_least(1, max_attempts=max_attempts)
         host = _core.Host(
             name,
             request.schema,

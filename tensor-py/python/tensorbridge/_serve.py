@@ -73,10 +73,10 @@ def serve(
     if workers < 1:
         raise ValueError(f"a service needs at least 1 worker; found {workers}")
     with Service(
-        name or spec.name,
+        spec.name if name is None else name,
         spec.request,
         spec.reply,
-        slots=slots or spec.slots,
+        slots=spec.slots if slots is None else slots,
         mutates_request=spec.mutates_request,
         max_attempts=spec.max_attempts,
         slots_per_client=spec.slots_per_client,

@@ -33,6 +33,13 @@ class Spec:
     slots_per_client: int | None
 
 
+def check_least(least: int, **numbers: int) -> None:
+    """Raises `ValueError` for the first number that is below `least`."""
+    for name, number in numbers.items():
+        if number < least:
+            raise ValueError(f"{name} is at least {least}; found {number}")
+
+
 def service(
     name: str,
     request: type[Record],
@@ -83,10 +90,8 @@ def service(
     for cls in (request, reply):
         if not (isinstance(cls, type) and issubclass(cls, Record)):
             raise TypeError(f"expected a tb.Record class, found {cls!r}")
-    if max_attempts < 1:
-        raise ValueError(f"max_attempts is at least 1; found {max_attempts}")
-    if max_batch < 1:
-        raise ValueError(f"max_batch is at least 1; found {max_batch}")
+    check_least(2, slots=slots)
+    check_least(1, max_attempts=max_attempts, max_batch=max_batch)
     if not max_wait >= 0.0:
         raise ValueError(f"max_wait is a number of seconds, 0 or more; found {max_wait}")
     if slots_per_client is not None and slots_per_client < 1:
