@@ -36,7 +36,8 @@ impl Keeper {
     }
 }
 
-/// An array on the memory of field `index`, whose dtype NumPy has under the number `number`.
+/// An array on the memory of field `index`, whose dtype NumPy has under the number `number`. A writable one that is `handed_out`
+/// makes the field count as written.
 ///
 /// # Errors
 /// Those of [`Held::export`], `ImportError`, `MemoryError`.
@@ -45,12 +46,13 @@ pub(crate) fn array<'py>(
     held: &Held,
     index: usize,
     number: NPY_TYPES,
+    handed_out: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     // The functions below panic when there is no NumPy to look them up in.
     IMPORTED.get_or_try_init(py, || import_framework(py, "numpy", "NumPy", "numpy").map(drop))?;
     let size = held.schema().fields()[index].dtype().size() as isize;
     let mut layout = FieldLayout::default();
-    let (alias, data) = held.export_alias(py, index, &mut layout)?;
+    let (alias, data) = held.export_alias(py, index, &mut layout, handed_out)?;
     let keeper = Bound::new(py, Keeper { _alias: alias, writable: held.is_writable() })?;
     let (mut shape, mut strides) = ([0; MAX_VIEW_RANK], [0; MAX_VIEW_RANK]);
     let rank = layout.shape().len();

@@ -8,7 +8,6 @@ use tensor_core::Error;
 use tensor_core::dynamic::{DynRecord, MAX_VIEW_RANK};
 
 use crate::copied::{Reason, count};
-use crate::dtype::ml_dtypes_name;
 use crate::element;
 use crate::errors::raise;
 use crate::field::Field;
@@ -35,13 +34,10 @@ pub(crate) fn assign(py: Python<'_>, handle: &Held, index: usize, value: &Bound<
     let value = Value::of(value, name, dtype, &shape)?;
     if let Value::Elsewhere(tensor) = &value {
         // Torch alone can read it; it writes through an alias that is gone when this returns.
-        let alias = torch::torch(py)?.alias(py, handle.export(py, index)?)?;
         check_shape(name, &shape, &tensor.getattr("shape")?.extract::<Vec<i64>>()?).map_err(raise)?;
+        let alias = torch::torch(py)?.alias(py, handle.view(py, index)?)?;
         alias.call_method1("copy_", (tensor,))?;
-        return handle.with(py, |record| {
-            count(record, Reason::Assigned, bytes);
-            Ok(())
-        });
+        return written(py, handle, index, bytes);
     }
     let source = value.source();
     let copy = |record: &mut DynRecord| {
@@ -65,6 +61,15 @@ pub(crate) fn assign(py: Python<'_>, handle: &Held, index: usize, value: &Bound<
         false => handle.with_detached(py, copy)?,
     }
     Ok(())
+}
+
+/// Notes that `bytes` of field `index` were written.
+fn written(py: Python<'_>, handle: &Held, index: usize, bytes: usize) -> PyResult<()> {
+    handle.with(py, |record| {
+        count(record, Reason::Assigned, bytes);
+        record.mark_present(index);
+        Ok(())
+    })
 }
 
 /// As [`assign`] of a Python number to a field of one element, which is what most answers are: nothing is looked at twice. `None`
@@ -180,9 +185,7 @@ pub(crate) fn assign_part(
         record.field(index)
     })?;
     let (dtype, size) = (view.dtype(), view.dtype().size());
-    // Torch, where there is one, for the dtypes that NumPy lacks.
-    let raw = ml_dtypes_name(dtype).is_some() && torch::torch(py).is_ok();
-    let array = field.call_method0(if raw { "torch" } else { "numpy" })?;
+    let (array, raw) = Field::kept(field)?;
     let part = array.get_item(key)?;
     let shape: Vec<i64> = part.getattr("shape").and_then(|shape| shape.extract())?;
     let value = Value::of(value, name, dtype, &shape)?;
@@ -215,8 +218,7 @@ pub(crate) fn assign_part(
         unsafe { write(&target, name, &value.source()) }.map_err(raise)?;
         array.set_item(key, picked)?;
     }
-    count(&view, Reason::Assigned, bytes);
-    Ok(())
+    written(py, handle, index, bytes)
 }
 
 /// A new array of the shape and dtype of `part`.

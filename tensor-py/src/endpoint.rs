@@ -122,11 +122,6 @@ macro_rules! endpoint {
                 Ok($class { port: self.port.with(endpoint) })
             }
 
-            #[getter]
-            fn closed(&self) -> bool {
-                self.port.is_closed()
-            }
-
             fn close(&self) {
                 if let Some(endpoint) = self.port.close() {
                     endpoint.close(const { lower(stringify!($class)) });
@@ -174,7 +169,7 @@ type Class<'a, 'py> = &'a Bound<'py, PyType>;
 type Given<'py> = PyResult<Bound<'py, PyAny>>;
 
 /// The name that an error uses for a class.
-const fn lower(class: &str) -> &'static str {
+pub(crate) const fn lower(class: &str) -> &'static str {
     match class.as_bytes()[0] {
         b'C' => "client",
         b'R' => "receiver",

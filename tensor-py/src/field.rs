@@ -45,7 +45,7 @@ impl Field {
 
     /// A view to look at, not to hand out.
     pub(crate) fn view(&self, py: Python<'_>) -> PyResult<FieldView> {
-        self.record.with(py, |record| record.field(self.index))
+        self.record.view(py, self.index)
     }
 
     fn export(&self, py: Python<'_>) -> PyResult<FieldView> {
@@ -62,15 +62,46 @@ impl Field {
         raise(Error::NeedsCopy { field: self.declared().name().to_owned(), reason })
     }
 
-    /// An alias as a NumPy array of a type that package `ml_dtypes` has.
-    fn ml_dtypes<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    /// An alias as a NumPy array, which makes the field of a loan count as written when it is handed out.
+    ///
+    /// # Errors
+    /// [`Error::NeedsCopy`] when NumPy lacks the dtype; those of [`Held::view`].
+    pub(crate) fn array<'py>(slf: &Bound<'py, Self>, handed_out: bool) -> PyResult<Bound<'py, PyAny>> {
+        let (py, field) = (slf.py(), slf.get());
+        let dtype = field.declared().dtype();
+        if let Some(number) = array::number(dtype) {
+            return array::array(py, &field.record, field.index, number, handed_out);
+        }
+        match dtype::ml_dtypes_name(dtype) {
+            Some(name) if handed_out => Field::ml_dtypes(slf, name, field.export(py)?),
+            Some(name) => Field::ml_dtypes(slf, name, field.view(py)?),
+            None => Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch()"))),
+        }
+    }
+
+    /// An alias that is not handed out, and whether it is a torch tensor, which it is for the dtypes that NumPy lacks, where there is
+    /// torch; else a NumPy array.
+    ///
+    /// # Errors
+    /// As [`Field::array`].
+    pub(crate) fn kept<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, bool)> {
+        let (py, field) = (slf.py(), slf.get());
+        let torch = dtype::ml_dtypes_name(field.declared().dtype()).and_then(|_| torch::torch(py).ok());
+        match torch {
+            Some(torch) => Ok((torch.alias(py, field.view(py)?)?, true)),
+            None => Ok((Field::array(slf, false)?, false)),
+        }
+    }
+
+    /// A view as a NumPy array of a type that package `ml_dtypes` has.
+    fn ml_dtypes<'py>(slf: &Bound<'py, Self>, name: &str, view: FieldView) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let field = slf.get();
         let Ok(ml_dtypes) = py.import("ml_dtypes") else {
             let dtype = field.declared().dtype();
             return Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch(), or install ml_dtypes")));
         };
-        let bits = Bound::new(py, Lender::bits(field.export(py)?))?;
+        let bits = Bound::new(py, Lender::bits(view))?;
         let array = py.import("numpy")?.call_method1("asarray", (bits,))?;
         array.call_method1("view", (ml_dtypes.getattr(name)?,))
     }
@@ -153,15 +184,7 @@ impl Field {
 
     /// An alias as a NumPy array; read-only when the record was received.
     fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let (py, field) = (slf.py(), slf.get());
-        let dtype = field.declared().dtype();
-        if let Some(number) = array::number(dtype) {
-            return array::array(py, &field.record, field.index, number);
-        }
-        match dtype::ml_dtypes_name(dtype) {
-            Some(name) => Field::ml_dtypes(slf, name),
-            None => Err(field.needs_copy(format!("NumPy has no {dtype}: use .torch()"))),
-        }
+        Field::array(slf, true)
     }
 
     /// A TensorFlow tensor on the record's memory, or on a counted copy where TensorFlow cannot use that.
@@ -173,7 +196,7 @@ impl Field {
         let view = field.view(py)?;
         match dtype::ml_dtypes_name(view.dtype()).filter(|_| view.dtype().size() == 1) {
             None => tensorflow.tensor(py, &to, view),
-            Some(name) => tensorflow.copy(py, &to, &view, || Field::ml_dtypes(slf, name)),
+            Some(name) => tensorflow.copy(py, &to, &view, || Field::ml_dtypes(slf, name, field.view(py)?)),
         }
     }
 
@@ -208,7 +231,7 @@ impl Field {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let array = match dtype::ml_dtypes_name(slf.get().declared().dtype()) {
-            Some(name) => Field::ml_dtypes(slf, name)?,
+            Some(name) => Field::ml_dtypes(slf, name, slf.get().export(py)?)?,
             // By way of a memoryview: NumPy comes here when it could not have the buffer, so it must not ask for it again.
             None => {
                 let view = pyo3::types::PyMemoryView::from(slf.as_any())?;
@@ -375,10 +398,7 @@ impl Field {
         if field.ndim() == 0 {
             return field.scalar(slf.py());
         }
-        let array = match dtype::ml_dtypes_name(field.declared().dtype()) {
-            Some(_) if torch::torch(slf.py()).is_ok() => Field::torch(field, slf.py())?,
-            _ => Field::numpy(slf)?,
-        };
+        let (array, _) = Field::kept(slf)?;
         array.call_method0(intern!(slf.py(), "tolist"))
     }
 

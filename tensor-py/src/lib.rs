@@ -95,6 +95,12 @@ mod _core {
         raise(Error::DimUnset { schema, dim }).into_value(py)
     }
 
+    /// The exception for an endpoint of class `kind` that was closed.
+    #[pyfunction]
+    fn closed(py: Python<'_>, kind: &str) -> Py<PyBaseException> {
+        raise(Error::Closed { what: crate::endpoint::lower(kind) }).into_value(py)
+    }
+
     /// Ends this process `grace` seconds after the one that `identity` leads to; false when that one has ended already.
     #[pyfunction]
     fn follow_supervisor(identity: &str, grace: f64) -> PyResult<bool> {

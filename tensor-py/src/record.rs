@@ -154,23 +154,39 @@ impl Held {
     /// A view of a field to be handed out. Whoever gets a writable one may write, so the field counts as written.
     ///
     /// # Errors
-    /// [`Error::Released`], [`Error::DimUnset`].
+    /// As [`Held::view`].
     pub(crate) fn export(&self, py: Python<'_>, index: usize) -> PyResult<FieldView> {
         self.with(py, |record| record.field(index).inspect(|_| self.note_export(record, index)))
     }
 
-    /// As [`Held::export`], for whoever looks at the places of the elements once and keeps the alias alone.
+    /// A view of a field to look at, or to write through before the field counts as written.
     ///
     /// # Errors
-    /// As [`Held::export`].
+    /// [`Error::Released`], [`Error::DimUnset`].
+    pub(crate) fn view(&self, py: Python<'_>, index: usize) -> PyResult<FieldView> {
+        self.with(py, |record| record.field(index))
+    }
+
+    /// As [`Held::export`], or as [`Held::view`] unless it is `handed_out`, for whoever looks at the places of the elements once and
+    /// keeps the alias alone.
+    ///
+    /// # Errors
+    /// As [`Held::view`].
     #[inline]
     pub(crate) fn export_alias(
         &self,
         py: Python<'_>,
         index: usize,
         layout: &mut FieldLayout,
+        handed_out: bool,
     ) -> PyResult<(FieldAlias, NonNull<u8>)> {
-        self.with(py, |record| record.alias(index, layout).inspect(|_| self.note_export(record, index)))
+        self.with(py, |record| {
+            let alias = record.alias(index, layout)?;
+            if handed_out {
+                self.note_export(record, index);
+            }
+            Ok(alias)
+        })
     }
 
     fn note_export(&self, record: &mut DynRecord, index: usize) {

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorbridge as tb
 import torch
+from conftest import Hosts
 from records import Image, Tokens
 from test_alias import DTYPES, NUMPY, TORCH, Everything, field
 
@@ -209,6 +210,50 @@ def test_parts_that_do_not_fit_are_named(record: Everything) -> None:
     tokens.ids[:] = [[1, 2, 3]]
     with pytest.raises(tb.WrongShape, match=r"\[1, 3\]"):
         tokens.ids[:] = [[1, 2, 3, 4]]
+
+
+def test_what_was_refused_does_not_count_as_written(hosts: Hosts, name: str) -> None:
+    hosts.channel(name, Image)
+    with tb.Sender(name, Image) as sender, sender.loan() as image:
+        image.id = 1
+        whole, pixels = np.ones((2, 2), np.float32), image.pixels
+        for key, value in [
+            (slice(None), whole),
+            (0, whole),
+            ([0, 2], whole),
+            ((0, 0), np.ones(5)),
+            (7, 1),
+            ("name", 1),
+            ((0, 0, 0), "text"),
+        ]:
+            with pytest.raises((tb.WrongShape, tb.WrongDType, IndexError)):
+                pixels[key] = value  # type: ignore[assignment]
+            assert not pixels.present, f"{key}"
+        assert pixels.shape == (3, 4, 5) and len(pixels.tolist()) == 3
+        with pytest.raises(tb.MissingField, match="pixels"):
+            image.send()
+        pixels[0, 0] = 1.0
+        assert pixels.present
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_part_that_is_written_counts_as_written(record: Everything, dtype: str) -> None:
+    target = field(record, f"{dtype}_a")
+    with pytest.raises(IndexError):
+        target[0, 3] = 1
+    assert not target.present.any()  # type: ignore[union-attr]
+    target[0, [0, 2]] = 1
+    assert target.present.all()  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_tensor_of_a_gpu_that_does_not_fit_is_not_written() -> None:
+    image = Image.empty(1)
+    with pytest.raises(tb.WrongShape):
+        image.pixels = torch.ones(2, 2, device="cuda")
+    assert not image.present["pixels"]
+    image.pixels = torch.ones(1, 3, 4, 5, device="cuda")
+    assert image.present["pixels"] and image.pixels[0, 2, 3, 4] == 1
 
 
 def test_dimensions_have_bounds() -> None:

@@ -203,6 +203,19 @@ def test_endpoints_are_pickled_as_what_they_expect(hosts: Hosts, name: str) -> N
     lazy = pickle.loads(data)
     assert not [pin for pin in tb.pins() if pin.arena == name]
     lazy.close()
+    assert lazy.closed
+    with pytest.raises(tb.Closed, match="this sender is closed"):
+        lazy.loan()
+
+
+def test_closing_an_endpoint_out_of_a_pickle_does_not_connect_it(name: str) -> None:
+    with tb.Channel(name, Number, slots=2), tb.Sender(name, timeout=5.0) as sender:
+        data = pickle.dumps(sender)
+    # Nobody hosts the name any more.
+    pickle.loads(data).close()
+    with pickle.loads(data) as lazy:
+        pass
+    assert lazy.closed
 
 
 def test_an_endpoint_out_of_a_pickle_still_checks_the_schema(name: str) -> None:

@@ -29,6 +29,7 @@ class Endpoint(Generic[P]):
 
     _kind: type[P]
     _port: P | None
+    _closed = False
 
     def __init__(
         self,
@@ -59,6 +60,8 @@ class Endpoint(Generic[P]):
     def _connect(self) -> P:
         if self._port is not None:
             return self._port
+        if self._closed:
+            raise _core.closed(self._kind.__name__)
         request, reply = self._expected
         port = self._kind(
             self.name,
@@ -123,18 +126,19 @@ class Endpoint(Generic[P]):
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._port is not None and self._port.closed
+        return self._closed
 
     def close(self) -> None:
         """Leaves the arena. Records and aliases that are held stay valid; the memory goes with the last of them."""
-        self._connect().close()
+        self._closed = True
+        if self._port is not None:
+            self._port.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._port is not None:
-            self._port.close()
+        self.close()
 
     def __repr__(self) -> str:
         state = "closed " if self.closed else ""
