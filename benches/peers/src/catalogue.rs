@@ -36,6 +36,8 @@ pub(crate) struct System {
     pub(crate) waits: &'static [&'static str],
     /// Its own processes go where they like.
     pub(crate) unpinned: bool,
+    /// As people find it in its tutorial, rather than in its fastest form.
+    pub(crate) plain: bool,
 }
 
 const BLOCKING: &[&str] = &["blocking"];
@@ -55,6 +57,7 @@ const fn limit(name: &'static str, title: &'static str, waits: &'static [&'stati
         program: Program::Rust(name),
         waits,
         unpinned: false,
+        plain: false,
     }
 }
 
@@ -67,6 +70,7 @@ const fn ours(pair: &'static str, program: Program, waits: &'static [&'static st
         program,
         waits,
         unpinned: false,
+        plain: false,
     }
 }
 
@@ -77,7 +81,12 @@ const fn peer(
     program: Program,
     waits: &'static [&'static str],
 ) -> System {
-    System { name, title, kind: Kind::Peer, pair, program, waits, unpinned: false }
+    System { name, title, kind: Kind::Peer, pair, program, waits, unpinned: false, plain: false }
+}
+
+/// A form that is known to be slower than another of the same system, but is what people begin with.
+const fn plain(name: &'static str, title: &'static str, module: &'static str) -> System {
+    System { plain: true, ..peer(name, title, PYTHON, Program::Python(module), BLOCKING) }
 }
 
 /// Everything that is measured, in the order of the runs.
@@ -89,6 +98,9 @@ pub(crate) const SYSTEMS: &[System] = &[
     ours(MIXED, Program::Rust("ours-python"), &["spinning", "adaptive", "blocking"]),
     ours(PYTHON, Program::Python("ours"), BOTH),
     ours(PYTHON, Program::Python("ours:adaptive"), &["adaptive"]),
+    peer("iceoryx2", "iceoryx2, two topics", RUST, Program::Rust("topics-rust"), SPINNING),
+    peer("iceoryx2", "iceoryx2, two topics", MIXED, Program::Rust("topics-python"), SPINNING),
+    peer("iceoryx2", "iceoryx2, two topics", PYTHON, Program::Python("iceoryx_topics"), SPINNING),
     peer("iceoryx2", "iceoryx2", RUST, Program::Rust("iceoryx-rust"), BOTH),
     peer("iceoryx2", "iceoryx2", MIXED, Program::Rust("iceoryx-python"), BOTH),
     peer("iceoryx2", "iceoryx2", PYTHON, Program::Python("iceoryx"), BOTH),
@@ -117,16 +129,34 @@ pub(crate) const SYSTEMS: &[System] = &[
     peer("zeromq", "ZeroMQ", PYTHON, Program::Python("zeromq"), BLOCKING),
     peer("http", "raw HTTP, http.server", PYTHON, Program::Python("http_bytes:standard"), BLOCKING),
     peer("http", "raw HTTP, uvicorn", PYTHON, Program::Python("http_bytes:uvicorn"), BLOCKING),
-    peer("torch-queue", "torch.multiprocessing.Queue", PYTHON, Program::Python("queues:torch"), BLOCKING),
+    peer(
+        "torch-queue",
+        "torch.multiprocessing.Queue, memory by name",
+        PYTHON,
+        Program::Python("queues:torch-named"),
+        BLOCKING,
+    ),
+    plain("torch-queue", "torch.multiprocessing.Queue", "queues:torch"),
     peer("queue", "multiprocessing.Queue", PYTHON, Program::Python("queues:numpy"), BLOCKING),
-    peer("grpc", "gRPC", PYTHON, Program::Python("grpc_bytes"), BLOCKING),
+    peer("grpc", "gRPC, asyncio", PYTHON, Program::Python("grpc_bytes"), BLOCKING),
+    plain("grpc", "gRPC as its tutorial", "grpc_bytes:tutorial"),
     peer("mosec", "Mosec", PYTHON, Program::Python("mosec_http"), BLOCKING),
     System {
         unpinned: true,
         ..peer("ray", "Ray actor (not pinned)", PYTHON, Program::Python("ray_actor"), BLOCKING)
     },
+    System {
+        unpinned: true,
+        ..peer(
+            "ray",
+            "Ray compiled graph, beta (not pinned)",
+            PYTHON,
+            Program::Python("ray_actor:compiled"),
+            BLOCKING,
+        )
+    },
     peer("json", "JSON, FastAPI with orjson", PYTHON, Program::Python("http_json:fast"), BLOCKING),
-    peer("json", "JSON, FastAPI as its tutorial", PYTHON, Program::Python("http_json:tutorial"), BLOCKING),
+    plain("json", "JSON, FastAPI as its tutorial", "http_json:tutorial"),
 ];
 
 /// The systems that `--only` names; all of them when it names none.

@@ -261,6 +261,9 @@ fn command(options: &Options, system: &System, wait: &str, pinned: bool, into: &
     let mut command = match system.program {
         Program::Python(module) => {
             let mut command = python(options, "measure.py");
+            if system.plain {
+                KEEPING.iter().for_each(|name| drop(command.env_remove(name)));
+            }
             // What waits in between is a form of ours that Python knows by its own name.
             command.args([module, "--wait", if wait == "spinning" { "spinning" } else { "blocking" }]);
             command
@@ -276,10 +279,14 @@ fn command(options: &Options, system: &System, wait: &str, pinned: bool, into: &
     command
 }
 
+/// Has the C library keep the memory of large messages: it would give it back after each, and each page of the next be made anew.
+const KEEPING: [&str; 2] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"];
+
 /// A program of `python/`.
 fn python(options: &Options, name: &str) -> Command {
     let mut command = Command::new(&options.python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name));
+    command.envs(KEEPING.map(|name| (name, "1073741824")));
     command
 }
 

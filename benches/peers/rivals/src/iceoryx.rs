@@ -158,11 +158,11 @@ impl Answering {
         Answering::start(command)
     }
 
-    /// The server in Python.
-    fn python(name: &str, wait: Wait) -> Answering {
+    /// A server in Python.
+    pub(crate) fn python(arguments: &[&str]) -> Answering {
         let mut command = Command::new(std::env::var_os("TENSORBRIDGE_PYTHON").expect("an interpreter"));
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../python/server.py"));
-        command.args(["iceoryx", name, wait.name()]);
+        command.args(arguments);
         Answering::start(command)
     }
 
@@ -186,7 +186,7 @@ impl Iceoryx {
         // The listener of this side exists before the server rings it.
         let bell = (wait == Wait::Blocking).then(|| Bell::new(&node, &name, "client", "server"));
         let server = if python {
-            Answering::python(&name, wait)
+            Answering::python(&["iceoryx", &name, wait.name()])
         } else {
             Answering::peer(&["iceoryx", &name, wait.name()])
         };

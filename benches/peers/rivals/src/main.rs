@@ -14,6 +14,7 @@ mod processes;
 mod rate;
 mod sizes;
 mod support;
+mod topics;
 
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ enum System {
     OursPython,
     IceoryxRust,
     IceoryxPython,
+    TopicsRust,
+    TopicsPython,
 }
 
 /// How both sides wait.
@@ -105,6 +108,7 @@ fn main() {
             ["ours", name, wait] => ours::serve(name, wait),
             ["iceoryx", name, wait] => iceoryx::serve(name, wait),
             ["rate", system, name, seconds] => rate::send(system, name, seconds),
+            ["topics", name] => topics::serve(name),
             ["sizes", name, count] => sizes::serve(name, count),
             other => panic!("unknown peer {other:?}"),
         }
@@ -126,5 +130,7 @@ fn call(options: &Options) {
         System::OursPython => ours::measure(options, true),
         System::IceoryxRust => iceoryx::measure(options, false),
         System::IceoryxPython => iceoryx::measure(options, true),
+        System::TopicsRust => topics::measure(options, false),
+        System::TopicsPython => topics::measure(options, true),
     }
 }
