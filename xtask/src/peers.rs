@@ -45,8 +45,8 @@ pub(crate) fn run(options: &Comparison, product: &Python) -> Result<(), Failure>
     for (peer, reason) in &reasons {
         compare.arg(format!("--unavailable={peer}={reason}"));
     }
-    // Only a whole run replaces the figures that are kept.
-    let whole = options.only.is_empty() && !options.quick;
+    // Only a whole run, with a core for each side, replaces the figures that are kept.
+    let whole = options.only.is_empty() && !options.quick && !options.free;
     let kept = repository::root().join("benches").join("results");
     compare.arg("--into").arg(if whole { kept } else { place.join("results") });
     for name in &options.only {
@@ -80,7 +80,7 @@ fn is_wanted(peer: &str, only: &[String]) -> bool {
 fn build(place: &Path, python: &Python) -> Result<(), Failure> {
     heading("building the programs that measure");
     let mut build = command::cargo();
-    build.args(["build", "--quiet", "--release", "--workspace"]);
+    build.args(["build", "--quiet", "--release", "--workspace", "--locked"]);
     build.current_dir(repository::root().join("benches").join("peers").join("rivals"));
     build.env("CARGO_TARGET_DIR", place.join("cargo")).env("PYO3_PYTHON", &python.program);
     command::prepare(&mut build)

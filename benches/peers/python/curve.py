@@ -21,9 +21,9 @@ from systems import NETWORK, VALUES, How, best_two, model, written_request
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 SYSTEMS = {
-    "tensorbridge": "ours:adaptive",
+    "tensorbridge, adaptive": "ours:adaptive",
     "tensorbridge, blocking": "ours:block",
-    "iceoryx2": "iceoryx",
+    "iceoryx2, blocking": "iceoryx",
     "ZeroMQ": "zeromq",
     "raw HTTP, uvicorn": "http_bytes:uvicorn",
     "gRPC": "grpc_bytes",

@@ -36,6 +36,10 @@ use Program::{Python, Rust};
 const BUFFERS: &[Program] =
     &[Rust("tensorbridge"), Rust("a pool behind a mutex"), Rust("allocated for each call")];
 
+/// How the names of our lines begin, and those of what the machine allows.
+const OURS: &str = "tensorbridge";
+const LIMITS: [&str; 2] = ["memcpy", "the model alone"];
+
 pub(crate) const CURVES: &[Curve] = &[
     Curve {
         name: "rate",
@@ -53,27 +57,27 @@ pub(crate) const CURVES: &[Curve] = &[
     },
     Curve {
         name: "pool",
-        title: "10,000 calls at once, of 64 threads of one process: time to take a buffer, write a byte and give it back",
+        title: "10,000 buffers at once, in the hands of 64 threads of one process: time to take one, write a byte and give it back",
         axis: "bytes of a buffer",
         unit: Unit::Time,
         lines: BUFFERS,
     },
     Curve {
         name: "allocated",
-        title: "What is allocated for these 10,000 calls, beyond what was there before the first of them",
+        title: "What is allocated for these 10,000 buffers, beyond what was there before the first of them",
         axis: "bytes of a buffer",
         unit: Unit::Bytes,
         lines: BUFFERS,
     },
     Curve {
         name: "clients",
-        title: "Requests of 602,112 bytes, written anew, from many processes to one server in Python: calls in a second",
+        title: "Requests of 602,112 bytes, written anew, from many processes to one server in Python, none of them pinned: calls in a second",
         axis: "clients",
         unit: Unit::Rate,
         lines: &[
-            Python("tensorbridge"),
+            Python("tensorbridge, adaptive"),
             Python("tensorbridge, blocking"),
-            Python("iceoryx2"),
+            Python("iceoryx2, blocking"),
             Python("ZeroMQ"),
             Python("raw HTTP, uvicorn"),
             Python("gRPC"),
@@ -83,12 +87,12 @@ pub(crate) const CURVES: &[Curve] = &[
     },
     Curve {
         name: "resnet",
-        title: "ResNet-50 (random weights) behind each way to call it, one image a call",
+        title: "ResNet-50 (random weights) behind each way to call it, one image a call, not pinned",
         axis: "threads of the model",
         unit: Unit::Time,
         lines: &[
             Python("the model alone"),
-            Python("tensorbridge"),
+            Python("tensorbridge, adaptive"),
             Python("embedded interpreter, copying"),
             Python("embedded interpreter, list"),
             Python("JSON, FastAPI with orjson"),
@@ -225,6 +229,37 @@ impl Drawn {
         }
     }
 
+    /// Where another line is better than the best of ours, limits of the machine aside: its name, the place, its value and ours.
+    pub(crate) fn lost(&self) -> Vec<(&str, f64, f64, f64)> {
+        let at = |line: &Line, x: f64| line.values.iter().find(|values| values.x == x)?.median();
+        // A curve of both tables says at the end of a name which it is.
+        let table =
+            |name: &str| name.rsplit_once(", ").map(|(_, table)| table.to_owned()).filter(|t| t.len() == 1);
+        let better = |one: f64, other: f64| if self.unit == Unit::Rate { one > other } else { one < other };
+        let (ours, others): (Vec<&Line>, Vec<&Line>) =
+            self.lines.iter().partition(|line| line.name.starts_with(OURS));
+        let limit = |line: &&Line| LIMITS.iter().any(|limit| line.name.starts_with(limit));
+        let mut lost = Vec::new();
+        for line in others.into_iter().filter(|line| !limit(line)) {
+            let beside = ours
+                .iter()
+                .filter(|mine| table(&mine.name) == table(&line.name) || table(&line.name).is_none());
+            let beside: Vec<&&Line> = beside.collect();
+            for x in line.values.iter().map(|values| values.x) {
+                let mine = beside
+                    .iter()
+                    .filter_map(|mine| at(mine, x))
+                    .reduce(|a, b| if better(a, b) { a } else { b });
+                if let (Some(theirs), Some(mine)) = (at(line, x), mine)
+                    && better(theirs, mine)
+                {
+                    lost.push((line.name.as_str(), x, theirs, mine));
+                }
+            }
+        }
+        lost
+    }
+
     /// Every place of the axis, in order.
     pub(crate) fn places(&self) -> Vec<f64> {
         let mut places: Vec<f64> =
@@ -283,6 +318,27 @@ mod tests {
         assert!(many.placed.values().eq(&[[11.0], [20.0], [50.0]]), "{many:?}");
         assert_eq!((many.placement(), many.median()), (Some(Placement::Near), Some(11.0)));
         assert_eq!((few.placement(), few.median()), (Some(Placement::Apart), Some(70.0)));
+    }
+
+    #[test]
+    fn a_better_line_is_told_with_its_place_and_limits_are_not() {
+        let mut drawn = Drawn::new(&CURVES[1]);
+        let lines = [
+            ("tensorbridge, R", 64, 3),
+            ("tensorbridge, W", 64, 9),
+            ("iceoryx2, R", 64, 4),
+            ("iceoryx2, W", 64, 7),
+            ("memcpy, W", 64, 1),
+            ("iceoryx2, W", 8, 1),
+        ];
+        for (line, x, value) in lines {
+            let mut taken = Taken::default();
+            taken.add(point(line, x, value, ""), |_, _| None);
+            drawn.add(taken);
+        }
+        assert_eq!(drawn.lost(), [("iceoryx2, W", 64.0, 7.0, 9.0)]);
+        drawn.unit = Unit::Rate;
+        assert_eq!(drawn.lost(), [("iceoryx2, R", 64.0, 4.0, 3.0)]);
     }
 
     #[test]

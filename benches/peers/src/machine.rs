@@ -39,11 +39,16 @@ fn read(path: &str) -> String {
 }
 
 fn date() -> String {
-    let output = Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]).output();
+    said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))
+}
+
+/// What a program prints; nothing when it cannot be run.
+fn said(command: &mut Command) -> String {
+    let output = command.output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
-/// Versions of Python and of the packages of `names`, as `python` has them.
+/// Versions of tensorbridge, with its commit, of the compiler, of Python and of the packages of `names`, as `python` has them.
 pub(crate) fn versions(python: &Path, names: &[&str]) -> BTreeMap<String, String> {
     const ASK: &str = "
 import importlib.metadata, platform, sys
@@ -52,8 +57,11 @@ for name in sys.argv[1:]:
     try: print(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError: print(name, 'not installed')
 ";
-    let output = Command::new(python).args(["-c", ASK]).args(names).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let text = said(Command::new(python).args(["-c", ASK]).args(names));
     let pair = |line: &str| line.split_once(' ').map(|(name, version)| (name.to_owned(), version.to_owned()));
-    text.lines().filter_map(pair).collect()
+    let mut versions: BTreeMap<String, String> = text.lines().filter_map(pair).collect();
+    let commit = said(Command::new("git").args(["describe", "--always", "--dirty"]));
+    versions.insert("tensorbridge".to_owned(), format!("{} ({commit})", env!("CARGO_PKG_VERSION")));
+    versions.insert("rustc".to_owned(), said(Command::new("rustc").arg("--version")).replace("rustc ", ""));
+    versions
 }

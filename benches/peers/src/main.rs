@@ -87,13 +87,11 @@ fn compare(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let wanted =
         |curve: &&Curve| options.only.is_empty() || options.only.iter().any(|name| name == curve.name);
     let curves: Vec<&Curve> = CURVES.iter().filter(wanted).collect();
-    if systems.is_empty() && curves.is_empty() {
-        let mut names: Vec<&str> = catalogue::SYSTEMS.iter().map(|system| system.name).collect();
-        names.extend(CURVES.iter().map(|curve| curve.name));
-        names.dedup();
-        return Err(
-            format!("nothing is called {}; there are {}", options.only.join(", "), names.join(", ")).into()
-        );
+    let mut names: Vec<&str> = catalogue::SYSTEMS.iter().map(|system| system.name).collect();
+    names.extend(CURVES.iter().map(|curve| curve.name));
+    names.dedup();
+    if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
+        return Err(format!("nothing is called {unknown}; there are {}", names.join(", ")).into());
     }
     let mut report = Report {
         machine: machine::describe(),
@@ -262,7 +260,9 @@ fn command(options: &Options, system: &System, wait: &str, pinned: bool, into: &
         Program::Python(module) => {
             let mut command = python(options, "measure.py");
             if system.plain {
-                KEEPING.iter().for_each(|name| drop(command.env_remove(name)));
+                for name in KEEPING {
+                    command.env_remove(name);
+                }
             }
             // What waits in between is a form of ours that Python knows by its own name.
             command.args([module, "--wait", if wait == "spinning" { "spinning" } else { "blocking" }]);

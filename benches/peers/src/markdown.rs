@@ -3,7 +3,7 @@
 use crate::catalogue::Kind;
 use crate::classes::Placement;
 use crate::curves::{Drawn, Unit};
-use crate::figures::Table;
+use crate::figures::{Figures, Table};
 use crate::report::{Report, Row};
 use std::fmt::Write as _;
 
@@ -41,8 +41,8 @@ pub(crate) fn page(report: &Report) -> String {
 
 const INTRODUCTION: &str = "A request of 602,112 bytes (f32, 3 × 224 × 224) goes to another process, which answers with one number; every answer is
 checked. Times are medians of the runs, with the lowest and the highest median of a run in brackets. CPU is the time of the processor for one call,
-of the client and of everything else that the system runs. RSS and PSS are those of all its processes together. \"Ours\" says how many times as
-long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
+of the client and of everything else that the system runs. RSS and PSS are those of all its processes together. A percentile of fewer calls than it takes
+to see one beyond it is left out. \"Ours\" says how many times as long the row takes as tensorbridge does between the same languages when it waits the same way, in the same run; below 1, tensorbridge is slower.
 Client and server have a core each, where it does not say otherwise.
 
 The host of a virtual machine moves its cores about, and others whom it serves run on the other hardware threads of its cores. So two more threads look twenty times
@@ -96,6 +96,10 @@ fn line(report: &Report, row: &Row) -> String {
         let times = if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") };
         format!("{}{times}", unusual(Some(placement)))
     });
+    // What happens once in so many calls is not known from fewer.
+    let rare = |calls: u64, of: fn(&Figures) -> u64| {
+        if row.median(|figures| figures.calls) < calls { "–".to_owned() } else { human(row.median(of)) }
+    };
     let elsewhere: Vec<String> = row
         .elsewhere()
         .into_iter()
@@ -111,8 +115,8 @@ fn line(report: &Report, row: &Row) -> String {
         human(low),
         human(high),
         human(row.median(|figures| figures.p90)),
-        human(row.median(|figures| figures.p99)),
-        human(row.median(|figures| figures.p999)),
+        rare(100, |figures| figures.p99),
+        rare(1000, |figures| figures.p999),
         elsewhere.join("; "),
         human(row.median(|figures| figures.client_cpu)),
         human(row.median(|figures| figures.server_cpu)),
@@ -178,7 +182,7 @@ fn lost(page: &mut String, report: &Report) {
     };
     let rows: Vec<(&Row, (Placement, u64, u64))> =
         report.rows.iter().filter_map(|row| faster(row).map(|medians| (row, medians))).collect();
-    if rows.is_empty() {
+    if rows.is_empty() && report.curves.iter().all(|curve| curve.lost().is_empty()) {
         return;
     }
     page.push_str("## Where a peer was faster\n\n");
@@ -196,6 +200,13 @@ fn lost(page: &mut String, report: &Report) {
             human(ours)
         );
     }
+    for curve in &report.curves {
+        for (line, x, theirs, ours) in curve.lost() {
+            let (name, axis, text) = (&curve.name, &curve.axis, |number| value(curve.unit, number));
+            let _ =
+                writeln!(page, "- {name}: {line}, {axis}: {x}: {} against our {}", text(theirs), text(ours));
+        }
+    }
     page.push('\n');
 }
 
@@ -204,11 +215,11 @@ mod tests {
     use super::Placement::{Apart, Near, SameCore};
     use super::*;
     use crate::catalogue::{Program, System};
-    use crate::figures::{Figures, Memory, Run};
+    use crate::figures::{Memory, Run};
 
     fn figures(p50: u64) -> Figures {
         Figures {
-            calls: 10,
+            calls: 1000,
             p50,
             p90: 2 * p50,
             p99: 3 * p50,
@@ -239,7 +250,16 @@ mod tests {
 
     fn system(title: &'static str, kind: Kind) -> System {
         let program = Program::Rust("x");
-        System { name: "x", title, kind, pair: "Rust-Rust", program, waits: &["spinning"], unpinned: false }
+        System {
+            name: "x",
+            title,
+            kind,
+            pair: "Rust-Rust",
+            program,
+            waits: &["spinning"],
+            unpinned: false,
+            plain: false,
+        }
     }
 
     fn report(peer: u64) -> Report {
@@ -263,6 +283,16 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_told_of_as_many_calls_as_it_takes_to_see_it() {
+        let mut report = Report::default();
+        let mut few = run(1_000);
+        few.placed.values_mut().for_each(|figures| figures.calls = 999);
+        report.add(&system("few", Kind::Peer), "spinning", true, Table::Ready, false, few);
+        let page = page(&report);
+        assert!(page.contains("(1.0 µs – 1.0 µs) | 2.0 µs | 3.0 µs | – |"), "{page}");
+    }
+
+    #[test]
     fn what_was_measured_elsewhere_stands_beside_and_like_is_compared_with_like() {
         let mut report = Report::default();
         let mut add = |title, kind, p50s: &[(Placement, u64)]| {
@@ -281,14 +311,14 @@ mod tests {
         let has = |title, parts: &[&str]| {
             parts.iter().for_each(|part| assert!(line(title).contains(part), "{part} in {}", line(title)));
         };
-        let elsewhere = "| same core: 3.0 µs (10 calls); apart: 24.0 µs (20 calls) |";
+        let elsewhere = "| same core: 3.0 µs (1000 calls); apart: 24.0 µs (2000 calls) |";
         has("bridge", &["| 2.0 µs (2.0 µs – 2.0 µs) | 4.0 µs | 6.0 µs | 8.0 µs ", elsewhere]);
-        has("both", &["| 8.0 µs (8.0 µs – 8.0 µs) |", "| same core: 9.0 µs (10 calls) |", "| 4.00 × |"]);
+        has("both", &["| 8.0 µs (8.0 µs – 8.0 µs) |", "| same core: 9.0 µs (1000 calls) |", "| 4.00 × |"]);
         has(
             "threads",
             &[
                 "| **same core:** 6.0 µs (6.0 µs – 6.0 µs) |",
-                "| apart: 12.0 µs (10 calls) |",
+                "| apart: 12.0 µs (1000 calls) |",
                 "| **same core:** 2.00 × |",
             ],
         );
