@@ -300,6 +300,9 @@ fn between_processes(report: &mut Report, scale: usize, pinned: bool) {
     report.measure(&format!("bare futex ping-pong, {placement}"), || {
         limits::ping_pong(Bare::Futex, 20_000 / scale, pinned)
     });
+    report.measure(&format!("bare socket ping-pong, {placement}"), || {
+        limits::ping_pong(Bare::Socket, 20_000 / scale, pinned)
+    });
     for (strategy, rounds) in [("spin", 200_000), ("adaptive", 100_000), ("block", 20_000)] {
         report.measure(&format!("call, {strategy}, payload untouched, {placement}"), || {
             call(strategy, rounds / scale, pinned, false)

@@ -94,6 +94,7 @@ pub(crate) const SYSTEMS: &[System] = &[
     limit("memcpy", "memcpy of the request", BLOCKING),
     limit("cache-line", "bare cache line, there and back", SPINNING),
     limit("futex", "bare futex, there and back", BLOCKING),
+    limit("socket", "bare pair of sockets, a byte there and back", BLOCKING),
     ours(RUST, Program::Rust("ours-rust"), &["spinning", "adaptive", "blocking"]),
     ours(MIXED, Program::Rust("ours-python"), &["spinning", "adaptive", "blocking"]),
     ours(PYTHON, Program::Python("ours"), BOTH),

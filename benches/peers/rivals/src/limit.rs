@@ -17,6 +17,7 @@ pub(crate) fn measure(options: &Options) {
             });
         }
         System::Futex => bare(options, Bare::Futex),
+        System::Socket => bare(options, Bare::Socket),
         _ => bare(options, Bare::Spin),
     }
 }

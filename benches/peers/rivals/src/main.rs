@@ -25,6 +25,7 @@ enum System {
     Memcpy,
     CacheLine,
     Futex,
+    Socket,
     OursRust,
     OursPython,
     IceoryxRust,
@@ -125,7 +126,7 @@ fn main() {
 
 fn call(options: &Options) {
     match options.system {
-        System::Memcpy | System::CacheLine | System::Futex => limit::measure(options),
+        System::Memcpy | System::CacheLine | System::Futex | System::Socket => limit::measure(options),
         System::OursRust => ours::measure(options, false),
         System::OursPython => ours::measure(options, true),
         System::IceoryxRust => iceoryx::measure(options, false),
