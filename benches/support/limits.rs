@@ -19,7 +19,7 @@ use super::stats::{Run, time_each};
 pub(crate) enum Bare {
     Spin,
     Futex,
-    /// A byte each way. The kernel takes a writer for one that is about to wait, and whoever rings a futex not.
+    /// A byte each way. A socket wakes its reader as somebody whose waker is about to sleep; a futex does not.
     Socket,
 }
 
