@@ -7,9 +7,7 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 use pyo3::{ffi, intern};
-use tensor_core::Error;
 
-use crate::errors::raise;
 use crate::modules::is_loaded;
 use crate::record::{Handle, Held};
 use crate::schema::Schema;
@@ -32,7 +30,11 @@ struct Made {
 }
 
 /// A record object for a record that is still to come: it is made while that is waited for.
-pub(crate) struct Blank<'py>(Bound<'py, Base>);
+pub(crate) enum Blank<'py> {
+    Made(Bound<'py, Base>),
+    /// The class has a `__del__`, which must not see an object without a record: so the object is made with the record.
+    Later(Bound<'py, PyType>),
+}
 
 impl<'py> Blank<'py> {
     /// Of class `class`.
@@ -40,27 +42,51 @@ impl<'py> Blank<'py> {
     /// # Errors
     /// `TypeError` when it is no class of records, `MemoryError`.
     pub(crate) fn new(class: &Bound<'py, PyType>) -> PyResult<Blank<'py>> {
-        let py = class.py();
-        let base = py.get_type::<Base>();
-        if !class.is_subclass(&base)? {
+        let base = class.py().get_type::<Base>();
+        // SAFETY: both are live types.
+        if unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), base.as_type_ptr()) } == 0 {
             return Err(PyTypeError::new_err(format!("expected a tb.Record class, found {class}")));
         }
+        // SAFETY: the class is a live type object, and the slot is asked of it by its number.
+        let is_finalized =
+            unsafe { !ffi::PyType_GetSlot(class.as_type_ptr(), ffi::Py_tp_finalize).is_null() };
+        if is_finalized {
+            Ok(Blank::Later(class.clone()))
+        } else {
+            Blank::make(&base, class).map(Blank::Made)
+        }
+    }
+
+    /// An object of a class whose base is `Base`.
+    fn make(base: &Bound<'py, PyType>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, Base>> {
+        let py = class.py();
         // SAFETY: the slot is that of a class with a `#[new]`, so it is such a function. It makes instances of any class whose
-        // base it is, checked above: all that Python code can add to it is a dictionary. What it gives is new.
+        // base it is, which the only caller has checked: all that Python code can add to it is a dictionary. What it gives is new.
         let made = unsafe {
             let slot = ffi::PyType_GetSlot(base.as_type_ptr(), ffi::Py_tp_new);
             let make: ffi::newfunc = std::mem::transmute(slot);
             let made = make(class.as_type_ptr(), PyTuple::empty(py).as_ptr(), std::ptr::null_mut());
             Bound::from_owned_ptr_or_err(py, made)?
         };
-        Ok(Blank(made.cast_into()?))
+        Ok(made.cast_into()?)
     }
 
     /// The object of a record, whose calls give records of class `reply`.
-    pub(crate) fn fill(self, held: Arc<Held>, reply: Option<&Bound<'py, PyType>>) -> Bound<'py, PyAny> {
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn fill(
+        self,
+        held: Arc<Held>,
+        reply: Option<&Bound<'py, PyType>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let object = match self {
+            Blank::Made(object) => object,
+            Blank::Later(class) => Blank::make(&class.py().get_type::<Base>(), &class)?,
+        };
         let reply = reply.map(|reply| reply.clone().unbind());
-        self.0.get().made.get_or_init(|| Made { held, reply });
-        self.0.into_any()
+        object.get().made.get_or_init(|| Made { held, reply });
+        Ok(object.into_any())
     }
 }
 
@@ -73,16 +99,18 @@ pub(crate) fn record<'py>(
     class: &Bound<'py, PyType>,
     reply: Option<&Bound<'py, PyType>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    Ok(Blank::new(class)?.fill(held, reply))
+    Blank::new(class)?.fill(held, reply)
 }
 
 impl Base {
     fn made(&self) -> PyResult<&Made> {
-        self.made.get().ok_or_else(|| raise(Error::Released { how: "not there yet" }))
+        self.made.get().ok_or_else(|| {
+            PyTypeError::new_err("there is no record in this object yet: it is made while one is waited for")
+        })
     }
 
     /// # Errors
-    /// [`Error::Released`] of an object that has no record yet.
+    /// `TypeError` of an object that has no record yet.
     pub(crate) fn held(&self) -> PyResult<&Arc<Held>> {
         Ok(&self.made()?.held)
     }
@@ -109,8 +137,17 @@ impl Base {
         Ok(self.made()?.reply.as_ref().map(|class| class.bind(py).clone()))
     }
 
-    /// Calls with it, once a client has loaned it, and waits for the reply: for as long as the client says, or for `timeout` seconds, None
-    /// for ever. A `traceparent` goes with the call instead of the current OpenTelemetry span's.
+    /// Calls with a record that a `Client` loaned; gives the reply, a record of the service's reply class.
+    ///
+    /// Args:
+    ///     timeout: seconds to wait for the reply, None for ever; the client's own unless stated.
+    ///     traceparent: the W3C trace context that the worker sees; that of the current OpenTelemetry span unless stated.
+    ///
+    /// Raises:
+    ///     MissingField, DimUnset: something is missing; write it and call again.
+    ///     Remote: the worker's code raised an exception.
+    ///     Timeout, HostDied, WorkerDied: nobody answered.
+    ///     Released: it was called with before.
     #[pyo3(signature = (*, timeout = Timeout::Own, traceparent = None))]
     fn call<'py>(
         slf: &Bound<'py, Self>,
@@ -138,7 +175,7 @@ impl Base {
             return record(Arc::clone(handle.cast::<Handle>()?.get().held()), class, None);
         }
         let (reply, blank) = held.call_for(py, timeout, || Blank::new(class))?;
-        Ok(blank.fill(reply, None))
+        blank.fill(reply, None)
     }
 
     fn __setattr__(

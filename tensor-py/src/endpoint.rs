@@ -24,7 +24,7 @@ use crate::pins;
 use crate::port::Port;
 use crate::record::{Held, Origin};
 use crate::schema::Schema;
-use crate::serve::{Handler, Runs, answer, receive, serve};
+use crate::serve::{Handler, serve};
 use crate::wait::{budget, detached, strategy, timeout as seconds, when_full};
 
 fn options(
@@ -292,16 +292,6 @@ endpoint!(Server, DynServer, "Answers calls.", {
         serve(&self.port, batching_of(batching)?, (&classes.0, &classes.1), &handler)
     }
 
-    /// The next requests that `serve` would hand out, and the replies to fill, both runs; None once `stop` was called.
-    fn receive<'py>(&self, batching: RunTerms<'_>, classes: Classes<'py>) -> PyResult<Option<Runs<'py>>> {
-        receive(&self.port, batching_of(batching)?, &classes.0, &classes.1)
-    }
-
-    /// Sends the answer, as `serve` does when its handler has returned. Both records are released.
-    fn answer(&self, py: Python<'_>, request: &Base, reply: &Base) -> PyResult<()> {
-        answer(py, request, reply)
-    }
-
     /// Tells the caller that the request failed. Both records are released.
     fn fail(
         &self,
@@ -316,7 +306,7 @@ endpoint!(Server, DynServer, "Answers calls.", {
         exchange(py, request, reply)?.fail(&failure).map_err(raise)
     }
 
-    /// Makes `receive` give None, now or when it is called next. May be called in a signal handler.
+    /// Makes `serve` return, now or when it is called next. May be called in a signal handler.
     fn stop(&self) {
         self.port.stop();
     }

@@ -30,7 +30,7 @@ pub(crate) struct Handler<'py> {
 }
 
 /// Requests, and the replies to fill.
-pub(crate) type Runs<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+type Runs<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// Answers calls until the port is stopped. The handler's exceptions are for its callers, unless `fail` raises one.
 ///
@@ -66,7 +66,7 @@ pub(crate) fn serve(
 }
 
 /// The next requests and the replies to fill, both runs; `None` once the port is stopped.
-pub(crate) fn receive<'py>(
+fn receive<'py>(
     port: &Arc<Port<DynServer>>,
     batching: Batching,
     request_class: &Bound<'py, PyType>,
@@ -81,8 +81,8 @@ pub(crate) fn receive<'py>(
         Ok(DynExchange { request, reply, gathered }) => {
             count(&request, Reason::Padded, request.filled_bytes());
             note(Reason::Hole, gathered);
-            let request = asked.fill(Held::exchanged(request, port), None);
-            Ok(Some((request, filled.fill(Held::exchanged(reply, port), None))))
+            let request = asked.fill(Held::exchanged(request, port), None)?;
+            Ok(Some((request, filled.fill(Held::exchanged(reply, port), None)?)))
         }
         Err(_) if port.is_stopping() => Ok(None),
         Err(error) => Err(error),
@@ -90,7 +90,7 @@ pub(crate) fn receive<'py>(
 }
 
 /// Sends the answer. Both records are released.
-pub(crate) fn answer(py: Python<'_>, request: &Base, reply: &Base) -> PyResult<()> {
+fn answer(py: Python<'_>, request: &Base, reply: &Base) -> PyResult<()> {
     let exchange = exchange(py, request, reply)?;
     let mut copied = Copied::default();
     // Detached where there may be something to copy.

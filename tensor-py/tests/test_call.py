@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pydoc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -238,6 +239,33 @@ def test_what_a_handler_returns_is_gone_before_the_answer_is_sent(hosts: Hosts, 
         answered.set()
         assert gone.wait(30)
     assert seen == [False]
+
+
+def test_no_del_of_a_record_class_sees_an_object_without_a_record(hosts: Hosts, name: str) -> None:
+    seen: list[int] = []
+
+    class Reply(tb.Record, name="test.number"):
+        value = tb.i64()
+
+        def __del__(self) -> None:
+            seen.append(self.value.item())
+
+    def handler(number: Number, answer: Number) -> None:
+        if number.value.item() < 0:
+            raise ValueError
+        answer.value = 2 * number.value.item()
+
+    hosts.service(name, Number, Number)
+    with answering(name, handler), tb.Client(name, Number, Reply) as client:
+        with pytest.raises(tb.Remote):
+            client.call(value=-1)
+        assert client.call(value=4).value.item() == 8
+        assert seen == [8]
+
+
+def test_help_tells_the_arguments_of_a_call() -> None:
+    text = pydoc.render_doc(tb.Record.call)
+    assert "timeout=" in text and "Args:" in text and "Raises:" in text
 
 
 def test_a_handler_that_writes_into_its_request_fails(hosts: Hosts, name: str) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import pytest
 import tensorbridge as tb
@@ -222,7 +224,8 @@ def test_what_only_the_package_asks_of_the_extension_is_checked_too(hosts: Hosts
         assert code_of(lambda: core.Base(loan._handle).call()) == "TB415"
         # One whose record is still to come.
         for use in (lambda: core.Base()._handle, lambda: core.Base()._reply, core.Base().call):
-            assert code_of(use) == "TB404"
+            with pytest.raises(TypeError, match="no record in this object yet"):
+                use()
         loan.release()
 
 
@@ -239,43 +242,49 @@ def test_a_subscript_may_add_as_many_dimensions_as_it_likes() -> None:
     assert number.value.tolist() == [0, 7, 7]
 
 
-@pytest.mark.parametrize("way", ["answer", "fail"])
-def test_only_a_run_and_its_own_replies_are_an_answer(hosts: Hosts, name: str, way: str) -> None:
-    hosts.service(name, Number, Number, slots=4)
-    with tb.Client(name, Number, Number) as client, tb.Server(name, Number, Number) as server:
-        port = server._connect()
+def test_only_a_run_and_its_own_replies_are_an_answer(hosts: Hosts, name: str) -> None:
+    # Nothing of the package's between the handler and the extension.
+    hosts.service(name, Number, Number, slots=4, mutates_request=True)
+    with tb.Client(name, Number, Number) as client:
 
-        def received() -> tuple[Number, Number]:
-            exchange = port.receive((1, 0.0, "auto"), (Number, Number))
-            assert exchange is not None
-            return exchange
+        def mismatched(number: int) -> None:
+            taken: Queue[tuple[Number, Number]] = Queue()
+            told = Event()
 
-        def finish(request: tb.Record, reply: tb.Record) -> None:
-            if way == "answer":
-                port.answer(request, reply)
-            else:
-                port.fail(request, reply, "ValueError", "no", "")
+            def keep(request: Number, reply: Number) -> None:
+                taken.put((request, reply))
+                told.wait(30)
 
-        def pairs() -> list[tuple[tb.Record, tb.Record]]:
-            (request, reply), (_, other), heap = received(), received(), Number.empty(1)
-            return [
-                (reply, request),
-                (request, other),
-                (heap, Number.empty(1)),
-                (request, heap),
-                (heap, reply),
-                (client.loan(), reply),
-                (request.row(0), reply),
-                (request, reply.row(0)),
-            ]
+            with tb.Server(name, Number, Number) as server, ThreadPoolExecutor(4) as threads:
+                serving = [threads.submit(server.serve, keep, mutates_request=True) for _ in range(2)]
+                calls = [threads.submit(client.call, value=at) for at in range(2)]
+                (request, reply), (_, other), heap = taken.get(), taken.get(), Number.empty(1)
+                pairs: list[tuple[tb.Record, tb.Record]] = [
+                    (reply, request),
+                    (request, other),
+                    (heap, Number.empty(1)),
+                    (request, heap),
+                    (heap, reply),
+                    (client.loan(), reply),
+                    (request.row(0), reply),
+                    (request, reply.row(0)),
+                ]
+                pair = pairs[number]
+                assert code_of(lambda: server._connect().fail(*pair, "ValueError", "no", "")) == "TB415"
+                del request, reply, other, _, pair
+                pairs.clear()
+                told.set()
+                for call in calls:
+                    # Nobody was told something that was not for him: at most that his own reply lacks its value.
+                    code, error = code_of(call.result), call.exception()
+                    assert code == "TB503" or (isinstance(error, tb.Remote) and error.type_name == "MissingField")
+                server.stop()
+                for served in serving:
+                    # What was taken out of an exchange cannot be answered.
+                    assert served.exception() is None or code_of(served.result) == "TB404"
 
         for number in range(8):
-            with ThreadPoolExecutor(2) as threads:
-                calls = [threads.submit(client.call, value=at) for at in range(2)]
-                assert code_of(lambda pair=pairs()[number]: finish(*pair)) == "TB415"  # type: ignore[misc]
-                for call in calls:
-                    # Nobody answered, and nobody was told something that was not for him.
-                    assert code_of(call.result) == "TB503"
+            mismatched(number)
 
 
 def test_a_worker_of_no_program_cannot_be_started(name: str) -> None:
