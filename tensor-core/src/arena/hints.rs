@@ -124,9 +124,6 @@ impl<'a> Hints<'a> {
     /// so that the line may stay with everybody.
     #[inline]
     pub(crate) fn set_run(self, slots: Range<usize>) {
-        if self.is_none() {
-            return;
-        }
         // Between the word and the hint, as for whoever takes the hint back between the hint and the word: one sees the other.
         fence_after_swap(Bug::NoFenceBeforeWake);
         for (index, mask) in masks(slots, self.spacing.shift) {
@@ -197,9 +194,6 @@ impl<'a> Hints<'a> {
     /// As [`Hints::clear`] for neighbours.
     #[inline]
     pub(crate) fn clear_run(self, slots: Range<usize>) {
-        if self.is_none() {
-            return;
-        }
         for (index, mask) in masks(slots, self.spacing.shift) {
             if let Some(word) = self.words.get(index * self.spacing.stride) {
                 word.fetch_and(!mask, Ordering::AcqRel);

@@ -42,6 +42,7 @@ impl Claim {
     }
 
     /// What the other side states of a record: presence bits, and a function for its dimensions. Read once.
+    #[inline]
     pub(crate) fn read_record(&self, half: Half) -> (u64, impl Fn(usize) -> u64 + '_) {
         let arena = self.arena();
         let block = arena.control.block(self.slot());
@@ -59,6 +60,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Error::Forked`], [`Error::Corrupt`].
+    #[inline]
     pub(crate) fn publish(
         &self,
         presence: u64,

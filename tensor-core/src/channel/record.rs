@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use crate::arena::{Claim, Half};
+use crate::arena::{Arena, Claim, Half};
 use crate::error::Error;
+use crate::schema::Schema;
 use crate::view::{RawParts, RawView, Record};
 
 /// The address of one half of a claimed slot.
@@ -30,19 +31,18 @@ pub(crate) unsafe fn parts_of(claim: &Claim, half: Half) -> RawParts {
 pub(crate) unsafe fn adopted_parts(claim: &Claim, half: Half) -> Result<RawParts, Error> {
     // SAFETY: passed on to the caller.
     let mut parts = unsafe { parts_of(claim, half) };
-    adopt(claim, half, &mut parts)?;
+    adopt(claim, half, &claim.arena().part(half).schema, &mut parts)?;
     Ok(parts)
 }
 
-/// Takes over presence and dimensions of one half of a claimed slot as the other side states them, read once.
+/// Takes over presence and dimensions of one half of a claimed slot, which has this schema, as the other side states them, read once.
 ///
 /// # Errors
 /// [`Error::Corrupt`] when what it states is not a complete record.
-#[inline]
-pub(super) fn adopt(claim: &Claim, half: Half, parts: &mut RawParts) -> Result<(), Error> {
-    let arena = claim.arena();
+#[inline(always)]
+pub(super) fn adopt(claim: &Claim, half: Half, schema: &Schema, parts: &mut RawParts) -> Result<(), Error> {
     let (presence, dims) = claim.read_record(half);
-    parts.adopt(&arena.part(half).schema, presence, dims).map_err(|error| garbled(claim, &error))
+    parts.adopt(schema, presence, dims).map_err(|error| garbled(claim, &error))
 }
 
 #[cold]
@@ -89,9 +89,14 @@ impl<R: Record> RefStore<R> {
     ///
     /// # Safety
     /// `R::SCHEMA` must be the schema of that half of the claim's arena, and the claim must live as long as the result.
+    #[inline]
     pub(crate) unsafe fn adopt(claim: &Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller.
-        let raw = unsafe { RawView::new(adopted_parts(claim, half)?) };
+        let mut parts = unsafe { parts_of(claim, half) };
+        // By the schema that the compiler knows: what the record has none of is then not looked for.
+        adopt(claim, half, R::SCHEMA, &mut parts)?;
+        // SAFETY: passed on to the caller.
+        let raw = unsafe { RawView::new(parts) };
         Ok(RefStore { store: R::__ref_store(raw) })
     }
 
@@ -200,12 +205,16 @@ impl<R: Record> DerefMut for MutRecord<R> {
     }
 }
 
+/// What those receive for whom an arena is made: the record of a channel, the reply of a service.
+fn half_received(arena: &Arena) -> Half {
+    if arena.reply().is_some() { Half::Reply } else { Half::Request }
+}
+
 /// A record that this process reads, and its claim.
 pub(crate) struct RefRecord<R: Record> {
     // The view before the claim, as above.
     view: RefStore<R>,
     claim: Claim,
-    half: Half,
 }
 
 impl<R: Record> RefRecord<R> {
@@ -214,10 +223,12 @@ impl<R: Record> RefRecord<R> {
     ///
     /// # Safety
     /// `R::SCHEMA` must be the schema of that half of the claim's arena.
+    #[inline]
     pub(crate) unsafe fn adopt(claim: Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller; the claim is kept beside the view.
         let view = unsafe { RefStore::adopt(&claim, half) }?;
-        Ok(RefRecord { view, claim, half })
+        debug_assert_eq!(half, half_received(claim.arena()));
+        Ok(RefRecord { view, claim })
     }
 
     pub(crate) fn parts(&self) -> RawParts {
@@ -229,7 +240,7 @@ impl<R: Record> RefRecord<R> {
     }
 
     pub(crate) fn half(&self) -> Half {
-        self.half
+        half_received(self.claim.arena())
     }
 }
 

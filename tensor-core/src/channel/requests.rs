@@ -35,7 +35,8 @@ pub(crate) unsafe fn adopted_rows(
         // Where it stays, and completed there: a row is large for a copy.
         // SAFETY: passed on to the caller.
         rows.push(unsafe { parts_of(claim, Half::Request) });
-        match adopt(claim, Half::Request, rows.last_mut().expect("just pushed")) {
+        let schema = &claim.arena().request().schema;
+        match adopt(claim, Half::Request, schema, rows.last_mut().expect("just pushed")) {
             Ok(()) => {}
             Err(error) => {
                 rows.pop();

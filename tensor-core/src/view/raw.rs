@@ -126,7 +126,7 @@ impl RawParts {
     /// # Errors
     /// [`Error::DimUnset`] or [`Error::DimOutOfRange`] for a dimension, [`Error::MissingField`] for a required field
     /// that the peer does not claim to have written.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn adopt(
         &mut self,
         schema: &Schema,
@@ -149,24 +149,17 @@ impl RawParts {
     ///
     /// # Errors
     /// [`Error::DimUnset`] for a dimension of a field that is required or present, [`Error::MissingField`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check_complete(&self, schema: &Schema) -> Result<(), Error> {
         let required = schema.required();
         for (dim, declared) in schema.dims().iter().enumerate() {
             if self.dims[dim] == UNSET && schema.fields_with_dim(dim) & (required | self.presence) != 0 {
-                return Err(Error::DimUnset {
-                    schema: schema.name().to_owned(),
-                    dim: declared.name().to_owned(),
-                });
+                return Err(dim_unset(schema, declared.name()));
             }
         }
         let missing = required & !self.presence;
         let missing = if missing == 0 { self.missing_companions(schema) } else { missing };
-        if missing != 0 {
-            let field = schema.fields()[missing.trailing_zeros() as usize].name();
-            return Err(Error::MissingField { schema: schema.name().to_owned(), field: field.to_owned() });
-        }
-        Ok(())
+        if missing == 0 { Ok(()) } else { Err(missing_field(schema, missing)) }
     }
 
     /// Fields that are absent although another one of the optional nested record that requires them is present.
@@ -244,7 +237,7 @@ impl RawParts {
     pub(crate) fn unset_dim(&self, schema: &Schema, field: usize) -> Error {
         let unset = |(dim, _): &(usize, _)| schema.fields()[field].uses_dim(*dim) && self.dim(*dim).is_none();
         let dim = schema.dims().iter().enumerate().find(unset).map_or("?", |(_, dim)| dim.name());
-        Error::DimUnset { schema: schema.name().to_owned(), dim: dim.to_owned() }
+        dim_unset(schema, dim)
     }
 
     /// The number of elements that the slice of field `field` covers: all of them, but only as many rows as a leading
@@ -272,7 +265,20 @@ impl RawParts {
     }
 }
 
+#[cold]
+fn dim_unset(schema: &Schema, dim: &str) -> Error {
+    Error::DimUnset { schema: schema.name().to_owned(), dim: dim.to_owned() }
+}
+
+/// The error for required fields that are absent, one bit each.
+#[cold]
+fn missing_field(schema: &Schema, missing: u64) -> Error {
+    let field = schema.fields()[missing.trailing_zeros() as usize].name();
+    Error::MissingField { schema: schema.name().to_owned(), field: field.to_owned() }
+}
+
 /// One bit for each field.
+#[inline]
 fn all_fields(schema: &Schema) -> u64 {
     u64::MAX >> (64 - schema.fields().len())
 }
