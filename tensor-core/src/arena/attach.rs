@@ -190,9 +190,9 @@ mod tests {
         let host = Arc::new(host());
         let control = host.control();
         let (free, ready) = (control.free_hints(), control.ready_hints());
-        // 20 slots have two words of 16 hints.
-        (20..32).for_each(|slot| free.set(slot));
-        (20..32).for_each(|slot| ready.set(slot));
+        // 20 slots have a word of 64 hints.
+        (20..64).for_each(|slot| free.set(slot));
+        (20..64).for_each(|slot| ready.set(slot));
         let claims: Vec<_> = std::iter::from_fn(|| host.try_loan(Look::Hints).unwrap()).collect();
         assert_eq!(claims.len(), 20);
         assert!(host.try_take(Look::Hints).unwrap().is_none());

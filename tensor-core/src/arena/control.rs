@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 
 use super::header::Header;
-use super::hints::{Hints, Spacing};
+use super::hints::Hints;
 use super::layout::{HEADER_SIZE, LINE_PAIR, Layout, PARTICIPANT_SIZE, PARTICIPANTS};
 use super::mapped::Status;
 use super::shared::Shared;
@@ -273,8 +273,7 @@ impl Control {
     fn hints(&self, offset: usize) -> Hints<'_> {
         let words = self.segment.base().as_ptr().wrapping_add(offset).cast::<AtomicU64>();
         // SAFETY: the three bitmaps of `hint_words` words are inside the mapping by the layout and 128-byte aligned.
-        let words = unsafe { std::slice::from_raw_parts(words, self.layout.hint_words) };
-        Hints::new(words, self.layout.slots, Spacing::of(self.layout.slots))
+        Hints::new(unsafe { std::slice::from_raw_parts(words, self.layout.hint_words) }, self.layout.slots)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whoever attaches computes it again and compares, so nothing in shared memory ever says where to look.
 
-use super::hints::Spacing;
+use super::hints::SMALL;
 use crate::error::Error;
 use crate::schema::{COLUMN_ALIGN, Column, Schema};
 use crate::tally::{ROW_SIZE, ROWS};
@@ -70,7 +70,7 @@ impl Layout {
         let slots = *slots;
         let dims = request.dims().len() + reply.as_ref().map_or(0, |reply| reply.dims().len());
         let block_size = (BLOCK_FIXED + 8 * dims).next_multiple_of(LINE_PAIR);
-        let hint_words = Spacing::words(slots);
+        let hint_words = if slots <= SMALL { 0 } else { slots.div_ceil(64) };
         let hints_size = (8 * hint_words).next_multiple_of(LINE_PAIR);
         let tallies = HEADER_SIZE + PARTICIPANTS * PARTICIPANT_SIZE;
         let free_hints = tallies + ROWS * ROW_SIZE;
@@ -129,14 +129,14 @@ mod tests {
         let reply = Schema::new("b", 0, "", vec![], vec![Field::new("y", DType::U8, Shape::SCALAR)]);
         let plan = Plan { slots: 130, request: request.unwrap(), reply: Some(reply.unwrap()) };
         let layout = Layout::of(&plan).unwrap();
-        assert_eq!(layout.hint_words, 9 * 8);
+        assert_eq!(layout.hint_words, 3);
         assert_eq!(layout.block_size, 256);
         assert_eq!(layout.tallies, 4096 + 1024 * 64);
         assert_eq!(layout.free_hints, layout.tallies + ROWS * ROW_SIZE);
         assert_eq!(layout.free_hints % LINE_PAIR, 0);
-        assert!(layout.ready_hints >= layout.free_hints + 9 * 64);
-        assert!(layout.answered_hints >= layout.ready_hints + 9 * 64);
-        assert!(layout.blocks >= layout.answered_hints + 9 * 64);
+        assert!(layout.ready_hints >= layout.free_hints + 24);
+        assert!(layout.answered_hints >= layout.ready_hints + 24);
+        assert!(layout.blocks >= layout.answered_hints + 24);
         assert_eq!(layout.blocks % LINE_PAIR, 0);
         assert!(layout.request_schema >= layout.blocks + 130 * 256);
         assert!(layout.control_size >= layout.reply_schema + layout.reply_schema_len);

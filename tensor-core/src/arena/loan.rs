@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::claim::{Claim, Side};
 use super::header::RING_ORDER;
-use super::hints::SMALL;
 use super::mapped::Arena;
 use super::ops;
 use super::shared::Shared;
@@ -56,37 +55,7 @@ pub(super) fn round(size: usize, slots: usize) -> usize {
     if size < LARGE { 1 } else { (SHARED / size).clamp(1, slots) }
 }
 
-/// When a loan that spins looks for a free slot: seldom, where there are many. Whoever takes each slot at the moment in which it becomes free
-/// takes lines from the receiver that is about to free the next, and then both wait for each other with every record. A few free
-/// slots later the two are apart, and all others are still full.
-#[derive(Debug)]
-pub(crate) struct SpacedLooks {
-    apart: usize,
-    passed: usize,
-}
-
-impl SpacedLooks {
-    fn new(slots: usize) -> SpacedLooks {
-        // A turn of spinning takes some ten nanoseconds, and so does a slot of the fastest receiver several times: nothing runs dry.
-        const MOST: usize = 256;
-        SpacedLooks { apart: if slots <= SMALL { 0 } else { (slots / 2).min(MOST) }, passed: 0 }
-    }
-
-    /// Whether to look now.
-    #[inline]
-    pub(crate) fn is_due(&mut self, look: Look) -> bool {
-        let is_due = look == Look::Words || self.passed >= self.apart;
-        self.passed = if is_due { 0 } else { self.passed + 1 };
-        is_due
-    }
-}
-
 impl Arena {
-    /// The looks of a loan that has to wait.
-    pub(crate) fn spaced_looks(&self) -> SpacedLooks {
-        SpacedLooks::new(self.slots())
-    }
-
     /// The same arena on other terms.
     pub(crate) fn with_terms(mut self, terms: LoanTerms) -> Arena {
         // Whoever sends one way lets go of the slot with the record: there is nothing to count.
@@ -168,8 +137,6 @@ impl Arena {
             if let Some((slot, _)) = found {
                 cursor.store(slot as u64 + 1, Ordering::Relaxed);
                 self.fetch_ahead(slot);
-            } else {
-                self.after_full.store(self.slots() as u32, Ordering::Relaxed);
             }
             found
         } else {
@@ -192,17 +159,10 @@ impl Arena {
         }
     }
 
-    /// Whoever read a slot last has its line. Of one that is loaned soon it is fetched while those before it are filled; not while the
-    /// ring is about full, for then what comes soon is what a receiver works on.
+    /// Whoever read a slot last has its line. Of one that is loaned soon it is fetched while those before it are filled.
     #[inline]
     fn fetch_ahead(&self, slot: usize) {
         const AHEAD: usize = 8;
-        let after_full = self.after_full.load(Ordering::Relaxed);
-        if after_full > 0 {
-            // Of several threads that do this at once one counts.
-            self.after_full.store(after_full - 1, Ordering::Relaxed);
-            return;
-        }
         let (control, next) = (self.control(), slot + AHEAD);
         let next = if next < self.slots() { next } else { next.saturating_sub(self.slots()) };
         if control.free_hints().has(next) {
@@ -219,20 +179,5 @@ impl Arena {
             self.control().loan_cursor().store(slot as u64 + 1, Ordering::Relaxed);
         }
         Some((slot, word))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loan_that_spins_looks_seldom_where_there_are_many_slots_and_at_all_words_whenever_it_is_told_to() {
-        let due = |slots: usize, looks: usize| {
-            let mut spaced = SpacedLooks::new(slots);
-            (0..looks).filter(|_| spaced.is_due(Look::Hints)).count()
-        };
-        assert_eq!([due(SMALL, 1000), due(128, 65), due(128, 64), due(1 << 20, 257)], [1000, 1, 0, 1]);
-        assert!((0..10).all(|_| SpacedLooks::new(128).is_due(Look::Words)));
     }
 }

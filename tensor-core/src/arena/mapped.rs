@@ -3,8 +3,8 @@
 #[cfg(connects)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::Arc;
 
 use super::budget::Budget;
 use super::claim::{Claim, Side};
@@ -113,8 +113,6 @@ pub(crate) struct Arena {
     pub(super) warm: AtomicU32,
     /// Before that one, what this very thread gave back.
     pub(super) recent: Recent,
-    /// For how many loans in ring order nothing is fetched ahead: as many as there are slots, after one that found none.
-    pub(super) after_full: AtomicU32,
     /// How many slots loans go round.
     pub(super) round: usize,
     pub(super) when_full: WhenFull,
@@ -186,7 +184,6 @@ impl Arena {
             host,
             warm: AtomicU32::new(0),
             recent: Recent::new(slots),
-            after_full: AtomicU32::new(0),
             round,
             when_full: WhenFull::default(),
             budget: Budget::new(0, 0),

@@ -145,11 +145,7 @@ impl Endpoint {
             WhenFull::Block if arena.budget().most().is_some() => {
                 self.loan_within_budget(timeout, look_around)
             }
-            WhenFull::Block => {
-                let mut looks = arena.spaced_looks();
-                let loan = |look| if looks.is_due(look) { arena.try_loan(look) } else { Ok(None) };
-                self.wait(SLOT, timeout, look_around, bell, loan)
-            }
+            WhenFull::Block => self.wait(SLOT, timeout, look_around, bell, |look| arena.try_loan(look)),
             WhenFull::Reject => self.try_loan().and_then(|claim| claim.ok_or_else(|| arena.rejected())),
             WhenFull::DropOldest => {
                 self.wait(SLOT, timeout, look_around, &Often(bell), |look| arena.try_loan(look))

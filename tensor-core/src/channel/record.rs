@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use crate::arena::{Arena, Claim, Half};
+use crate::arena::{Claim, Half};
 use crate::error::Error;
 use crate::schema::Schema;
 use crate::view::{RawParts, RawView, Record};
@@ -39,7 +39,7 @@ pub(crate) unsafe fn adopted_parts(claim: &Claim, half: Half) -> Result<RawParts
 ///
 /// # Errors
 /// [`Error::Corrupt`] when what it states is not a complete record.
-#[inline(always)]
+#[inline]
 pub(super) fn adopt(claim: &Claim, half: Half, schema: &Schema, parts: &mut RawParts) -> Result<(), Error> {
     let (presence, dims) = claim.read_record(half);
     parts.adopt(schema, presence, dims).map_err(|error| garbled(claim, &error))
@@ -205,16 +205,12 @@ impl<R: Record> DerefMut for MutRecord<R> {
     }
 }
 
-/// What those receive for whom an arena is made: the record of a channel, the reply of a service.
-fn half_received(arena: &Arena) -> Half {
-    if arena.reply().is_some() { Half::Reply } else { Half::Request }
-}
-
 /// A record that this process reads, and its claim.
 pub(crate) struct RefRecord<R: Record> {
     // The view before the claim, as above.
     view: RefStore<R>,
     claim: Claim,
+    half: Half,
 }
 
 impl<R: Record> RefRecord<R> {
@@ -227,8 +223,7 @@ impl<R: Record> RefRecord<R> {
     pub(crate) unsafe fn adopt(claim: Claim, half: Half) -> Result<Self, Error> {
         // SAFETY: passed on to the caller; the claim is kept beside the view.
         let view = unsafe { RefStore::adopt(&claim, half) }?;
-        debug_assert_eq!(half, half_received(claim.arena()));
-        Ok(RefRecord { view, claim })
+        Ok(RefRecord { view, claim, half })
     }
 
     pub(crate) fn parts(&self) -> RawParts {
@@ -240,7 +235,7 @@ impl<R: Record> RefRecord<R> {
     }
 
     pub(crate) fn half(&self) -> Half {
-        half_received(self.claim.arena())
+        self.half
     }
 }
 

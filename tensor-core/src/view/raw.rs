@@ -126,7 +126,7 @@ impl RawParts {
     /// # Errors
     /// [`Error::DimUnset`] or [`Error::DimOutOfRange`] for a dimension, [`Error::MissingField`] for a required field
     /// that the peer does not claim to have written.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn adopt(
         &mut self,
         schema: &Schema,
@@ -149,7 +149,7 @@ impl RawParts {
     ///
     /// # Errors
     /// [`Error::DimUnset`] for a dimension of a field that is required or present, [`Error::MissingField`].
-    #[inline(always)]
+    #[inline]
     pub(crate) fn check_complete(&self, schema: &Schema) -> Result<(), Error> {
         let required = schema.required();
         for (dim, declared) in schema.dims().iter().enumerate() {

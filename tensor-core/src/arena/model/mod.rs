@@ -17,7 +17,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::hints::{Hints, Spacing};
+use super::hints::Hints;
 use super::ops;
 use super::queue::Queue;
 use super::shared::Shared;
@@ -37,7 +37,6 @@ struct Model {
     free_hints: Vec<AtomicU64>,
     ready_hints: Vec<AtomicU64>,
     answered_hints: Vec<AtomicU64>,
-    spacing: Spacing,
     senders_bell: Bell,
     ready_bell: Bell,
     free_bell: Bell,
@@ -57,17 +56,6 @@ impl Model {
         Arc::new(Model {
             free_hints: vec![AtomicU64::new((1 << slots) - 1)],
             ready_hints: vec![AtomicU64::new(0)],
-            ..Model::without_hints(slots)
-        })
-    }
-
-    /// An arena whose hints lie on lines of their own.
-    fn spread(slots: usize) -> Arc<Model> {
-        let words = |value: u64| (0..slots).map(|_| AtomicU64::new(value)).collect();
-        Arc::new(Model {
-            free_hints: words(1),
-            ready_hints: words(0),
-            spacing: Spacing::SINGLE,
             ..Model::without_hints(slots)
         })
     }
@@ -92,7 +80,6 @@ impl Model {
             free_hints: Vec::new(),
             ready_hints: Vec::new(),
             answered_hints: Vec::new(),
-            spacing: Spacing::DENSE,
             senders_bell: Bell::new(),
             ready_bell: Bell::new(),
             free_bell: Bell::new(),
@@ -152,16 +139,13 @@ impl Shared for Model {
         &self.next_ticket
     }
     fn free_hints(&self) -> Hints<'_> {
-        Hints::new(&self.free_hints, self.slots(), self.spacing)
+        Hints::new(&self.free_hints, self.slots())
     }
     fn ready_hints(&self) -> Hints<'_> {
-        Hints::new(&self.ready_hints, self.slots(), self.spacing)
+        Hints::new(&self.ready_hints, self.slots())
     }
     fn answered_hints(&self) -> Hints<'_> {
-        {
-            let slots = if self.answered_hints.is_empty() { 0 } else { self.slots() };
-            Hints::new(&self.answered_hints, slots, self.spacing)
-        }
+        Hints::new(&self.answered_hints, if self.answered_hints.is_empty() { 0 } else { self.slots() })
     }
     fn participant_bell(&self, id: u16) -> Option<&Bell> {
         (id == SENDER).then_some(&self.senders_bell)
