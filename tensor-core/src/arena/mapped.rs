@@ -3,8 +3,8 @@
 #[cfg(connects)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use super::budget::Budget;
 use super::claim::{Claim, Side};

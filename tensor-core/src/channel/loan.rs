@@ -40,9 +40,9 @@ impl<R: Record> Loan<R> {
         }
         let claim = self.record.claim();
         carry_current(claim);
-        let sent = self.record.with_parts(|parts| {
-            claim.publish(parts.presence(), |dim| parts.dim(dim), false, 0, None)
-        });
+        let sent = self
+            .record
+            .with_parts(|parts| claim.publish(parts.presence(), |dim| parts.dim(dim), false, 0, None));
         sent.map_err(|error| SendError::new(error, None))
     }
 }

@@ -199,7 +199,10 @@ fn spin<T>(
                 return Ok(Some(found));
             }
         }
-        time_left(patience, start)?;
+        if let Err(up) = time_left(patience, start) {
+            // A hint may be late or missing; nothing is called full or empty before all words were looked at.
+            return attempt(Look::Words)?.map(Some).ok_or(up);
+        }
     }
 }
 
@@ -222,6 +225,17 @@ mod tests {
         look: &mut dyn FnMut() -> Result<(), Error>,
     ) -> Patience<'_> {
         Patience { what: "the test", timeout: Some(timeout), strategy, look_around: look }
+    }
+
+    #[test]
+    fn before_the_time_is_up_all_words_are_looked_at() {
+        let bell = Bell::new();
+        for strategy in [WaitStrategy::default(), WaitStrategy::Spin, WaitStrategy::Block] {
+            let mut look = || Ok(());
+            let mut patience = patience(Duration::from_micros(1), strategy, &mut look);
+            let found = wait_for(&mut patience, &bell, |look| Ok((look == Look::Words).then_some(7)));
+            assert_eq!(found.expect("no hint told of it"), 7, "{strategy:?}");
+        }
     }
 
     #[test]
