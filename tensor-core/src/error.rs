@@ -185,8 +185,8 @@ pub enum Error {
         schema: String,
         /// The dimension.
         dim: String,
-        /// The length found.
-        found: u64,
+        /// The length found, which from Python may be any number.
+        found: i128,
         /// Its minimum.
         min: u64,
         /// Its capacity.

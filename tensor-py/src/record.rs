@@ -319,12 +319,11 @@ impl Handle {
     /// Sets symbolic dimension `index`; of a run, also to a length for each of its records.
     fn set_dim(&self, py: Python<'_>, index: usize, length: &Bound<'_, PyAny>) -> PyResult<()> {
         let dim = self.dimension(index)?;
-        // A length below 0 is as far out as one beyond every capacity.
         let in_range = |length: i128| {
             u64::try_from(length).map_err(|_| Error::DimOutOfRange {
                 schema: self.schema.name().to_owned(),
                 dim: dim.name().to_owned(),
-                found: if length < 0 { 0 } else { u64::MAX },
+                found: length,
                 min: dim.min(),
                 max: dim.max(),
             })

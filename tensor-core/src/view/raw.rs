@@ -109,7 +109,7 @@ impl RawParts {
             return Err(Error::DimOutOfRange {
                 schema: schema.name().to_owned(),
                 dim: declared.name().to_owned(),
-                found: length,
+                found: i128::from(length),
                 min: declared.min(),
                 max: declared.max(),
             });
