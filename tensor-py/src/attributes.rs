@@ -178,6 +178,20 @@ impl Base {
         blank.fill(reply, None)
     }
 
+    /// What the class lacks. A method of Python's would make every attribute take longer.
+    fn __getattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
+        let (py, name) = (slf.py(), name.to_string_lossy().into_owned());
+        let schema =
+            if name.starts_with('_') { None } else { slf.get_type().getattr(intern!(py, "schema")).ok() };
+        Err(match schema.as_ref().and_then(|schema| schema.cast::<Schema>().ok()) {
+            Some(schema) => schema.get().unknown_field(name),
+            None => {
+                let class = slf.get_type().name().map(|class| class.to_string()).unwrap_or_default();
+                PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
+            }
+        })
+    }
+
     fn __setattr__(
         slf: &Bound<'_, Self>,
         name: &Bound<'_, PyString>,

@@ -27,14 +27,21 @@ impl Place for DynRecord {
 }
 
 /// Notes that `bytes` were copied into or out of `place`.
+#[inline]
 pub(crate) fn count(place: &impl Place, reason: Reason, bytes: usize) {
-    note(reason, bytes);
-    place.note_copied(reason, bytes);
+    if bytes > 0 {
+        note(reason, bytes);
+        place.note_copied(reason, bytes);
+    }
 }
 
 /// The same of bytes that are in the arena's metrics already.
+#[inline]
 pub(crate) fn note(reason: Reason, bytes: usize) {
-    BYTES[reason as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    // Every call comes here, and most copy nothing.
+    if bytes > 0 {
+        BYTES[reason as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 /// The totals of this process so far, by reason.

@@ -133,6 +133,12 @@ macro_rules! endpoint {
     };
 }
 
+impl Client {
+    pub(crate) fn port(&self) -> &Arc<Port<DynClient>> {
+        &self.port
+    }
+}
+
 /// How many records a run may have.
 fn at_least_one(max: isize) -> PyResult<usize> {
     match usize::try_from(max) {
@@ -209,31 +215,6 @@ endpoint!(Sender, DynSender, "Sends records.", {
 });
 
 endpoint!(Client, DynClient, "Calls a service.", {
-    fn loan<'py>(
-        &self,
-        timeout: Option<f64>,
-        record_class: Class<'_, 'py>,
-        reply_class: Class<'_, 'py>,
-    ) -> Given<'py> {
-        let (client, timeout) = (self.port.get()?, seconds(timeout)?);
-        // At first without letting others run: mostly there is one.
-        let loaned = match client.try_loan() {
-            Ok(Some(loaned)) => loaned,
-            _ => detached(record_class.py(), || self.port.glance(), |look| client.loan(timeout, look))?,
-        };
-        record(Held::new(loaned, Origin::Client(Arc::clone(&self.port))), record_class, Some(reply_class))
-    }
-
-    fn try_loan<'py>(
-        &self,
-        record_class: Class<'_, 'py>,
-        reply_class: Class<'_, 'py>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let loaned = self.port.get()?.try_loan().map_err(raise)?;
-        let origin = || Origin::Client(Arc::clone(&self.port));
-        loaned.map(|loaned| record(Held::new(loaned, origin()), record_class, Some(reply_class))).transpose()
-    }
-
     /// As `loan`, under way; `mailbox` gets `token` when it is worth a look.
     fn loan_async(&self, timeout: Option<f64>, mailbox: &Mailbox, token: u64) -> PyResult<Pending> {
         let wait = self.port.get()?.loan_async(seconds(timeout)?);

@@ -17,6 +17,7 @@ mod field;
 mod hand_over;
 mod host;
 mod jax;
+mod loans;
 mod metrics;
 mod modules;
 mod numbers;
@@ -54,6 +55,8 @@ mod _core {
     use crate::field::Field;
     #[pymodule_export]
     use crate::host::Host;
+    #[pymodule_export]
+    use crate::loans::Loans;
     #[pymodule_export]
     use crate::metrics::{Distribution, Metrics, Probe};
     #[pymodule_export]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{ffi, intern};
 use tensor_core::dynamic::{Batching, Copied, DynExchange, DynServer, LookAround};
 
 use crate::attributes::{Base, Blank};
@@ -57,11 +57,26 @@ pub(crate) fn serve(
         }
         let handle = if is_loaded(tracing) { &handler.handle_traced } else { &handler.handle };
         // What a handler returns may keep an alias, so it goes before the answer.
-        match handle.call1((&request, &reply)).map(drop) {
+        match call(handle, &request, &reply).map(drop) {
             Ok(()) => answer(py, request.cast::<Base>()?.get(), reply.cast::<Base>()?.get())?,
             Err(error) => handler.fail.call1((&request, &reply, error.into_value(py))).map(drop)?,
         }
         // Nothing of this call lives on while the next one is waited for.
+    }
+}
+
+/// Calls a function with two arguments. A tuple of them would cost as much as the call.
+fn call<'py>(
+    function: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let end = std::ptr::null_mut::<ffi::PyObject>();
+    // SAFETY: all three are live objects, the list of arguments has its end, and what comes back is new or null with an exception.
+    unsafe {
+        let given =
+            ffi::PyObject_CallFunctionObjArgs(function.as_ptr(), first.as_ptr(), second.as_ptr(), end);
+        Bound::from_owned_ptr_or_err(function.py(), given)
     }
 }
 

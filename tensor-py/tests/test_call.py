@@ -263,8 +263,9 @@ def test_no_del_of_a_record_class_sees_an_object_without_a_record(hosts: Hosts, 
         assert seen == [8]
 
 
-def test_help_tells_the_arguments_of_a_call() -> None:
-    text = pydoc.render_doc(tb.Record.call)
+@pytest.mark.parametrize("method", [tb.Client.loan, tb.Record.call])
+def test_help_tells_the_arguments_of_what_calls_go_through(method: Any) -> None:
+    text = pydoc.render_doc(method)
     assert "timeout=" in text and "Args:" in text and "Raises:" in text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from . import _core
 from ._async import settled
@@ -75,8 +75,11 @@ class Endpoint(Generic[P]):
         self._request = self._request or class_of(port.request_schema)
         if port.reply_schema is not None:
             self._reply = self._reply or class_of(port.reply_schema)
-        self._port = port
+        self._use(port)
         return port
+
+    def _use(self, port: P) -> None:
+        self._port = port
 
     def _seconds(self, timeout: Timeout) -> float | None:
         return self.timeout if isinstance(timeout, _Default) else timeout
@@ -118,7 +121,7 @@ class Endpoint(Generic[P]):
             return
         again = port.again(self._seconds(timeout))
         if self._port is port:
-            self._port = again
+            self._use(again)
         else:
             # Another thread was faster.
             again.close()
@@ -377,7 +380,7 @@ class Receiver(Endpoint[_core.Receiver], Generic[R]):
             return
 
 
-class Client(Endpoint[_core.Client], Generic[Req, Rep]):
+class Client(Endpoint[_core.Client], _core.Loans, Generic[Req, Rep]):
     """Calls a service.
 
     Args:
@@ -459,26 +462,31 @@ class Client(Endpoint[_core.Client], Generic[Req, Rep]):
             max_slots=max_slots,
         )
 
-    def loan(self, *, timeout: Timeout = DEFAULT) -> Req:
-        """A slot to fill. As a context manager it is given back at the end of the block, if it was not called with.
+    def _use(self, port: _core.Client) -> None:
+        super()._use(port)
+        assert self._request is not None and self._reply is not None, "a service has both"
+        self._loan_from(port, self._request, self._reply)
 
-        Raises:
-            Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them, and
-                `budget` is `max_slots` when this client itself holds as many as it may.
-        """
-        # Without a call that is not needed: this is on the way of every call.
-        port = self._port or self._connect()
-        seconds = self.timeout if timeout is DEFAULT else timeout
-        return port.loan(seconds, self._request, self._reply)  # type: ignore[arg-type, return-value]
+    if TYPE_CHECKING:
+
+        def loan(self, *, timeout: Timeout = DEFAULT) -> Req:
+            """A slot to fill. As a context manager it is given back at the end of the block, if it was not called with.
+
+            Args:
+                timeout: seconds to wait for a slot, None for ever; the client's own unless stated.
+
+            Raises:
+                Full: no slot is free within the timeout, or at once with ``when_full="reject"``; `holders` says who has them,
+                    and `budget` is `max_slots` when this client itself holds as many as it may.
+            """
+
+        def try_loan(self) -> Req | None:
+            """A slot to fill, if one is free now."""
 
     async def loan_async(self, *, timeout: Timeout = DEFAULT) -> Req:
         """As `loan`, awaited. Those that ask first have their slot first; a task that is cancelled keeps none."""
         handle = await settled(partial(self._connect().loan_async, self._seconds(timeout)))
         return self._request._wrap(handle, self._reply)  # type: ignore[union-attr, return-value]
-
-    def try_loan(self) -> Req | None:
-        """A slot to fill, if one is free now."""
-        return self._connect().try_loan(self._request, self._reply)  # type: ignore[arg-type, return-value]
 
     def call(
         self,

@@ -344,13 +344,6 @@ class Record(_core.Base, Mapping[str, "Field | None"]):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    if not TYPE_CHECKING:
-        # A type checker that saw it would accept any name.
-        def __getattr__(self, name):
-            if name.startswith("_") or not hasattr(type(self), "schema"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            raise self._unknown(name)
-
     def _unknown(self, name: str) -> _core.Error:
         return _core.unknown_field(self.schema, name)
 
