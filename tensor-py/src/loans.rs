@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -51,6 +52,22 @@ impl Loans {
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyAny>, _keywords: Option<&Bound<'_, PyAny>>) -> Loans {
         Loans { source: Mutex::new(None) }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A class may hold its client. Nobody has the lock now but a thread without the GIL, which holds what it needs itself.
+        if let Ok(source) = self.source.try_lock()
+            && let Some(source) = source.as_deref()
+        {
+            visit.call(&source.request)?;
+            visit.call(&source.reply)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let source = self.lock().take();
+        drop(source);
     }
 
     /// Says what loans come from, from now on.

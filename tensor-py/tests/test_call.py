@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pydoc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +22,21 @@ def rank(image: Image, scores: Scores) -> None:
     pixels = image.pixels.torch()
     scores.logits[:] = pixels.sum((1, 2, 3))[:, None] + torch.arange(10)
     scores.best = 9
+
+
+def test_a_client_and_a_class_that_hold_each_other_are_collected(hosts: Hosts, name: str) -> None:
+    hosts.service(name, Image, Scores)
+
+    class Mine(Image):
+        client: Any = None
+
+    Mine.client = tb.Client(name, Mine, Scores)
+    with Mine.client.loan():
+        pass
+    gone = weakref.ref(Mine.client)
+    del Mine
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_call_is_answered(hosts: Hosts, name: str) -> None:
